@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Each sets up what it needs, once.
+#
+# Other Pythons: make test PYTHON=python3.13
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+KOISHI := tests/e2e/koishi
+CODE := onebridge tests tools benchmarks
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs clean
+
+help:
+	@echo "make demo    try the bridge: simulated QQ, a sample bot and a chat page; no account needed"
+	@echo "make test    format, lint, types, import contracts and every test"
+	@echo "make lint    the same without the tests"
+	@echo "make format  put the code into its format"
+	@echo "make docs    write the generated pages of docs/reference anew"
+	@echo "make bench   run benchmarks/ingress.py"
+	@echo "make clean   remove what the others made"
+
+demo: $(VENV)/.installed
+	$(BIN)/onebridge demo
+
+test: lint $(KOISHI)/node_modules/.installed
+	$(BIN)/pytest --numprocesses auto --dist loadgroup
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.reference
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/ingress.py
+
+clean:
+	rm -rf $(VENV) $(KOISHI)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache
+
+$(BIN)/python:
+	PYTHON="$(PYTHON)" sh tools/setup.sh venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(KOISHI)/node_modules/.installed: $(KOISHI)/package.json $(KOISHI)/package-lock.json
+	sh tools/setup.sh node
+	cd $(KOISHI) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,294 @@
+"""Reading ``config.json``: secrets from the environment, and every fault named at once.
+
+An unknown key names the nearest known one, a wrong value says what was expected and what came, and
+combinations that cannot work are refused before anything is started.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+import orjson
+from dotenv import dotenv_values
+
+from onebridge.config import (
+    AccountSettings,
+    Config,
+    HttpPostSettings,
+    Part,
+    ReverseWebSocketSettings,
+)
+from onebridge.errors import ConfigError
+
+NO_ACCOUNTS = (
+    "accounts: at least one is needed. Add one to config.json, or set QQ_APP_ID and "
+    "QQ_CLIENT_SECRET; `onebridge demo` works without any"
+)
+
+
+def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration file, with the ``.env`` beside it.
+
+    Args:
+        path: The file.
+        environ: Environment variables; they win over ``.env``. The process's own if None.
+
+    Raises:
+        ConfigError: With every fault found.
+    """
+    env: dict[str, str] = {
+        key: value
+        for key, value in dotenv_values(path.parent / ".env").items()
+        if value is not None
+    }
+    env.update(os.environ if environ is None else environ)
+    try:
+        raw = orjson.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            [f"{path}: there is no such file; `onebridge init` writes one"]
+        ) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(
+            [f"{path}: line {error.lineno} column {error.colno}: not JSON: {error.msg}"]
+        ) from error
+    return parse_config(raw, env, path.parent)
+
+
+def parse_config(raw: Any, env: Mapping[str, str], folder: Path) -> Config:
+    """Make a configuration of decoded JSON.
+
+    Args:
+        raw: The decoded file.
+        env: Where ``env:NAME`` looks.
+        folder: Where ``file:PATH`` starts, and where a relative database path is.
+
+    Raises:
+        ConfigError: With every fault found.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError([f"the file should hold a JSON object, found {type(raw).__name__}"])
+    if not raw.get("accounts") and env.get("QQ_APP_ID") and env.get("QQ_CLIENT_SECRET"):
+        raw = {
+            **raw,
+            "accounts": [{"app_id": env["QQ_APP_ID"], "app_secret": env["QQ_CLIENT_SECRET"]}],
+        }
+    problems: list[str] = []
+    filled = _fill_in(raw, env, folder, "", problems)
+    problems.extend(_unknown_keys(filled, Config, ""))
+    if problems:
+        raise ConfigError(problems)
+    problems.extend(_type_errors(filled))
+    if problems:
+        raise ConfigError(problems)
+    config = msgspec.convert(filled, Config)
+    problems.extend(_impossible(config))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def secrets_in(config: Config) -> Iterator[str]:
+    """Every secret of a configuration, for the redactor."""
+    for account in config.accounts:
+        yield account.app_secret
+    yield config.server.access_token
+    for entry in config.reverse_websocket:
+        yield entry.access_token
+    for target in config.http_post:
+        yield target.secret
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``config.json``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "onebridge configuration",
+        **msgspec.json.schema(Config),
+    }
+
+
+def without_effect(config: Config) -> list[str]:
+    """Settings that were changed but that this version does not act on yet, in words."""
+    defaults = Config()
+    notes = [
+        f"{name}: has no effect in this version yet"
+        for name in ("commands", "convert", "auto_reply", "overrides")
+        if getattr(config, name) != getattr(defaults, name)
+    ]
+    if config.delivery.proactive == "defer":
+        notes.append(
+            "delivery.proactive: defer is not available in this version yet; refuse is used"
+        )
+    if config.delivery.recall_after is not None:
+        notes.append("delivery.recall_after: has no effect in this version yet")
+    return notes
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener on this address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _fill_in(
+    value: Any, env: Mapping[str, str], folder: Path, path: str, problems: list[str]
+) -> Any:
+    """Replace ``env:NAME`` and ``file:PATH`` strings, anywhere."""
+    if isinstance(value, dict):
+        return {
+            key: _fill_in(item, env, folder, _join(path, key), problems)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _fill_in(item, env, folder, f"{path}[{index}]", problems)
+            for index, item in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("env:"):
+        name = value[4:]
+        if name not in env:
+            problems.append(f"{path}: the environment variable {name} is not set (nor in .env)")
+            return ""
+        return env[name]
+    if value.startswith("file:") and not value.startswith("file://"):
+        try:
+            return (folder / value[5:]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: cannot read {value[5:]}: {error}")
+            return ""
+    return value
+
+
+def _unknown_keys(value: Any, kind: Any, path: str) -> Iterator[str]:
+    """Every key that no setting has, with the nearest that one has."""
+    part = _part_in(kind)
+    if isinstance(value, dict) and part is not None:
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(part)}
+        for key, item in value.items():
+            if key not in fields:
+                near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(fields)}"
+                yield f"{_join(path, key)}: unknown key; {hint}"
+            else:
+                yield from _unknown_keys(item, fields[key], _join(path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_keys(item, kind, f"{path}[{index}]")
+
+
+def _part_in(kind: Any) -> type[Part] | None:
+    """The settings class inside an annotation such as ``tuple[X, ...] | None``."""
+    if isinstance(kind, type) and get_origin(kind) is None:
+        return kind if issubclass(kind, Part) else None
+    if get_origin(kind) is Annotated:
+        return _part_in(get_args(kind)[0])
+    if get_origin(kind) is dict:
+        return None
+    for inner in get_args(kind):
+        part = _part_in(inner)
+        if part is not None:
+            return part
+    return None
+
+
+def _type_errors(value: dict[str, Any]) -> Iterator[str]:
+    """Wrong types and ranges: one for each top-level key, so that several show at once."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(Config)}
+    for key, item in value.items():
+        try:
+            msgspec.convert(item, fields[key])
+        except msgspec.ValidationError as error:
+            message, _, where = str(error).partition(" - at `")
+            yield f"{key}{where.removesuffix('`').removeprefix('$')}: {message}"
+
+
+def _impossible(config: Config) -> Iterator[str]:
+    """Combinations that cannot work."""
+    if not config.accounts:
+        yield NO_ACCOUNTS
+    for index, account in enumerate(config.accounts):
+        yield from _impossible_account(account, f"accounts[{index}]")
+    for app_id, count in Counter(account.app_id for account in config.accounts).items():
+        if count > 1:
+            yield f"accounts: app_id {app_id} occurs {count} times; once is enough"
+    server = config.server
+    if (
+        not is_loopback(server.host)
+        and not server.access_token
+        and (server.http or server.websocket)
+    ):
+        yield (
+            f"server.access_token: is needed because server.host {server.host} can be reached from"
+            " other machines; set one, or use 127.0.0.1"
+        )
+    if (config.webhook.tls_cert is None) != (config.webhook.tls_key is None):
+        yield "webhook: tls_cert and tls_key belong together; one of them is missing"
+    yield from _impossible_connections(config)
+    if not config.store.url.startswith("sqlite:///"):
+        yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"
+
+
+def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
+    if not account.app_id:
+        yield f"{path}.app_id: is empty"
+    if not account.app_secret:
+        yield f"{path}.app_secret: is empty"
+    if account.receive != "websocket":
+        yield (
+            f"{path}.receive: {account.receive!r} is not available in this version yet;"
+            " use 'websocket'"
+        )
+    if (
+        account.self_id is None
+        and account.platform != "embedded"
+        and not account.app_id.isdecimal()
+    ):
+        yield f"{path}.app_id: should be decimal digits, found {account.app_id!r}"
+    if not isinstance(account.shards, str):
+        wrong = [shard for shard in account.shards.ids if shard >= account.shards.count]
+        if wrong:
+            yield f"{path}.shards.ids: {wrong} are not below count {account.shards.count}"
+
+
+def _impossible_connections(config: Config) -> Iterator[str]:
+    known = {account.app_id for account in config.accounts}
+    dialled: Counter[tuple[str, str]] = Counter()
+    sections: tuple[
+        tuple[str, tuple[str, str], Sequence[ReverseWebSocketSettings | HttpPostSettings]], ...
+    ] = (
+        ("reverse_websocket", ("ws://", "wss://"), config.reverse_websocket),
+        ("http_post", ("http://", "https://"), config.http_post),
+    )
+    for name, schemes, entries in sections:
+        for index, entry in enumerate(entries):
+            path = f"{name}[{index}]"
+            if not entry.url.startswith(schemes):
+                yield f"{path}.url: should begin with {' or '.join(schemes)}, found {entry.url!r}"
+            chosen = known if entry.accounts == "all" else set(entry.accounts)
+            for unknown in sorted(chosen - known):
+                yield f"{path}.accounts: there is no account with app_id {unknown}"
+            dialled.update((entry.url, app_id) for app_id in chosen)
+    for (url, app_id), count in sorted(dialled.items()):
+        if count > 1:
+            yield (
+                f"{url} is configured {count} times for account {app_id}; an application would"
+                " get every event twice"
+            )
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
