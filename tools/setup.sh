@@ -28,7 +28,7 @@ is_recent_python() {
 }
 
 find_python() {
-    for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11 python; do
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
         if is_recent_python "$candidate"; then
             echo "$candidate"
             return 0
@@ -58,7 +58,7 @@ make_venv() {
 
 is_recent_node() {
     command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 &&
-        node -e 'process.exit(parseInt(process.versions.node) < 18)'
+        node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
 }
 
 need_node() {

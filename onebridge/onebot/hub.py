@@ -1,9 +1,9 @@
 """Fan-out: one ring of recent events for each account, read by every connection at its own pace.
 
-Nothing is queued per subscriber. A connection keeps a cursor (the ``log_seq`` it has sent), and asks
-for what follows. A slow one falls out of the ring: a named application then reads the durable log,
-a forward client is closed (design.md section 2). An event is serialised once for each format, by
-whoever needs it first, and the bytes are shared by all connections.
+Nothing is queued per subscriber. A connection keeps a cursor (the ``log_seq`` it has sent), and
+asks for what follows. A slow one falls out of the ring: a named application then reads the durable
+log, a forward client is closed (design.md section 2). An event is serialised once for each format,
+by whoever needs it first, and the bytes are shared by all connections.
 """
 
 import asyncio
@@ -58,6 +58,11 @@ class EventRing:
     def newest(self) -> int:
         """``log_seq`` of the newest event, in the ring or already out of it."""
         return self._newest
+
+    @property
+    def oldest_cursor(self) -> int:
+        """The smallest cursor that ``after`` has an answer for."""
+        return self._dropped_through
 
     def publish(self, events: Sequence[LoggedEvent]) -> None:
         """Add events that are durable, in log order, and wake whoever waits."""

@@ -80,6 +80,25 @@ class UploadMedia(msgspec.Struct, frozen=True):
     file_name: str = ""
 
 
+class MediaNeed(msgspec.Struct, frozen=True):
+    """A file that has to be fetched, and uploaded where the scene wants that, before planning."""
+
+    index: int
+    """Which of the message's segments it is, nodes unfolded."""
+    kind: FileType
+    source: str
+    """As the application named it: a URL, ``base64://``, ``data:``, a path."""
+    name: str = ""
+
+
+class PreparedMedia(msgspec.Struct, frozen=True):
+    """A file that is ready to be posted: by ``file_info``, or as data where nothing is uploaded."""
+
+    file_info: str = ""
+    image_url: str = ""
+    image_data: bytes = b""
+
+
 class RecallMessage(msgspec.Struct, frozen=True):
     """Take a message back (``msg_id`` is the platform's)."""
 

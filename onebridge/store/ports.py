@@ -345,8 +345,12 @@ class MessageStore(Protocol):
         """OneBot's numbers of messages named by platform id or ``REFIDX_…``, where known."""
         ...
 
-    async def record_outbound(self, message: MessageRecord) -> None:
-        """Remember a message that the platform accepted."""
+    async def record_outbound(self, message: MessageRecord, *, reported: bool = False) -> int:
+        """Remember a message that the platform accepted.
+
+        With ``reported`` it also goes into the event log, for applications that want the bot's own
+        messages. Returns its place there, 0 if it has none.
+        """
         ...
 
     async def forget_message(self, message_id: int) -> None:

@@ -125,8 +125,8 @@ FACE_NAMES: dict[int, str] = {
 }
 """Type 1 face ids, the same as OneBot's ``face`` ids, and what QQ calls them."""
 
-_FIRST_EMOJI = 1000
-"""Type 2 ids are code points, and every one of them is above all type 1 ids."""
+_FIRST_EMOJI = 0x2000
+"""Type 2 ids are code points of emoji, all of them far above the type 1 ids."""
 
 
 def face_text(face_id: str) -> str:

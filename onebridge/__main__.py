@@ -1,0 +1,5 @@
+"""``python -m onebridge``."""
+
+from onebridge.cli import main
+
+main()

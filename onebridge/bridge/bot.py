@@ -1,0 +1,159 @@
+"""One account as applications see it: a number, its events, and actions that always answer."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from onebridge.bridge.actions import Actions
+from onebridge.bridge.messaging import Call
+from onebridge.bridge.targets import wanted_number
+from onebridge.errors import ActionError
+from onebridge.keys import AppId
+from onebridge.observability import counters, get_logger
+from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
+from onebridge.onebot.hub import EventRing, Service
+from onebridge.store.ports import IdentityStore, MessageStore
+
+log = get_logger(__name__)
+
+
+class Bot:
+    """Implements ``onebot.hub.Service`` for one account.
+
+    Args:
+        account: Key of the account.
+        self_id: Its number.
+        events: Its ring.
+        actions: What it can do.
+        status: What ``get_status`` answers.
+        tasks: Owns running actions: they outlive the connection that asked for them, so that a
+            message is not cut off halfway because an application went away.
+        action_timeout: Seconds until an action is answered whatever happens.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: AppId,
+        self_id: int,
+        events: EventRing,
+        actions: Actions,
+        status: Callable[[], dict[str, Any]],
+        tasks: asyncio.TaskGroup,
+        action_timeout: float,
+    ) -> None:
+        self.account = account
+        self.self_id = self_id
+        self.events = events
+        self.status = status
+        self._actions = actions
+        self._tasks = tasks
+        self._action_timeout = action_timeout
+        self._running: set[asyncio.Timeout] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    async def call(self, request: Request) -> Response:
+        """Carry out one action; see ``Service.call``."""
+        if self._stopping:
+            return fail(Retcode.STOPPING, "onebridge is stopping", request.echo)
+        task = self._tasks.create_task(self._answer(request), name=f"action {request.action}")
+        return await asyncio.shield(task)
+
+    def stop(self, grace: float) -> None:
+        """Take no more actions; those that run are answered within ``grace`` seconds."""
+        self._stopping = True
+        end = asyncio.get_running_loop().time() + grace
+        for timeout in self._running:
+            when = timeout.when()
+            if when is None or when > end:
+                timeout.reschedule(end)
+
+    async def idle(self) -> None:
+        """Return when every action is answered."""
+        await self._idle.wait()
+
+    async def _answer(self, request: Request) -> Response:
+        call = Call(request)
+        scope: asyncio.Timeout | None = None
+        try:
+            async with asyncio.timeout(self._action_timeout) as scope:
+                self._running.add(scope)
+                self._idle.clear()
+                response = await self._actions.carry_out(call)
+        except TimeoutError:
+            response = await self._actions.interrupted(call, self._cut_short())
+        except ActionError as error:
+            response = fail_with(error)
+        except Exception as error:  # around one request, so that it costs only itself
+            log.exception("action.failed_unexpectedly", action=request.action)
+            response = fail(
+                Retcode.REFUSED,
+                f"{request.action} failed inside onebridge ({type(error).__name__});"
+                " the log has the details",
+            )
+        finally:
+            if scope is not None:
+                self._running.discard(scope)
+            if not self._running:
+                self._idle.set()
+        counters[f"action.{response.status}"] += 1
+        response.echo = request.echo
+        return response
+
+    def _cut_short(self) -> ActionError:
+        if self._stopping:
+            return ActionError(Retcode.STOPPING, "onebridge is stopping; the message was not sent")
+        return ActionError(
+            Retcode.BUSY,
+            f"not done within onebot.action_timeout ({self._action_timeout:g} s); nothing was sent",
+        )
+
+
+class Bots:
+    """The accounts that are up; implements ``onebot.hub.Bots``."""
+
+    def __init__(self, identities: IdentityStore, messages: MessageStore) -> None:
+        self._bots: dict[int, Bot] = {}
+        self._identities = identities
+        self._messages = messages
+
+    def add(self, bot: Bot) -> None:
+        """An account has its ``self_id``."""
+        self._bots[bot.self_id] = bot
+
+    def remove(self, bot: Bot) -> None:
+        """An account is gone."""
+        self._bots.pop(bot.self_id, None)
+
+    def all(self) -> Sequence[Service]:
+        """Every account that is up."""
+        return tuple(self._bots.values())
+
+    def find(self, self_id: int) -> Service | None:
+        """The account with this number."""
+        return self._bots.get(self_id)
+
+    async def infer(self, params: Mapping[str, Any]) -> Service | None:
+        """The account that an action on a bare path means; see ``onebot.hub.Bots.infer``."""
+        self_id = wanted_number(params, "self_id")
+        if self_id is not None and self_id in self._bots:
+            return self._bots[self_id]
+        if len(self._bots) == 1:
+            return next(iter(self._bots.values()))
+        for name in ("group_id", "user_id"):
+            number = wanted_number(params, name)
+            if number is not None:
+                owners = {one.account for one in await self._identities.find_identities(number)}
+                return self._only(owners)
+        message_id = wanted_number(params, "message_id")
+        if message_id is not None:
+            record = await self._messages.find_message(message_id)
+            if record is not None:
+                return self._only({record.conversation.account})
+        return None
+
+    def _only(self, accounts: set[AppId]) -> Bot | None:
+        bots = [bot for bot in self._bots.values() if bot.account in accounts]
+        return bots[0] if len(bots) == 1 else None

@@ -1,0 +1,372 @@
+"""Sending, recalling and looking up messages: from params to the outbox and the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+
+from onebridge.bridge.refusals import refused
+from onebridge.clock import Clock
+from onebridge.config import DeliverySettings
+from onebridge.delivery.credits import order_candidates
+from onebridge.delivery.lanes import Lanes
+from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
+from onebridge.errors import ActionError, MediaError
+from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
+from onebridge.media.upload import MediaUploads
+from onebridge.onebot.actions import Request, Response, Retcode, fail_with, succeed
+from onebridge.onebot.events import string_format, to_json
+from onebridge.onebot.hub import EventRing
+from onebridge.onebot.segments import Message
+from onebridge.qq.calls import RecallMessage, SendPlan
+from onebridge.qq.errors import Act
+from onebridge.store.ports import Credit, LoggedEvent, MessageRecord, Store
+from onebridge.translate.shapes import GuildAs
+from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
+from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan
+
+HIDDEN_KEYS = frozenset({"post_type", "target_id", "qq"})
+"""Keys of a stored event that ``get_msg`` does not answer: a ``post_type`` makes NoneBot take the
+answer for an event."""
+
+
+class Self(Protocol):
+    """The bot, as its own messages need it."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
+
+    @property
+    def self_id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def nickname(self) -> str:
+        """Its name on the platform."""
+        ...
+
+
+class Hints(msgspec.Struct, frozen=True):
+    """What an action says about which message it answers (design.md section 4).
+
+    Attributes:
+        user_ids: Users that it names beside the conversation; ``at`` segments add theirs.
+        message_id: The message of a quick operation, 0 if it is none.
+    """
+
+    user_ids: tuple[int | str, ...] = ()
+    message_id: int = 0
+
+
+class Sending(msgspec.Struct):
+    """A message on its way, for whoever has to answer if its action is cut short."""
+
+    message_id: int
+    segments: Message
+    delivery: Delivery
+
+
+class Call:
+    """One running action."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.sending: Sending | None = None
+
+
+class Messaging:
+    """What one account can do with messages."""
+
+    def __init__(
+        self,
+        *,
+        bot: Self,
+        store: Store,
+        outbox: Outbox,
+        uploads: MediaUploads,
+        recall: Callable[[RecallMessage], Awaitable[None]],
+        ring: EventRing,
+        settings: DeliverySettings,
+        clock: Clock,
+        clock_offset: Callable[[], float],
+        report_self: bool,
+        message_format: str,
+        guild_as: GuildAs,
+    ) -> None:
+        self._bot = bot
+        self._store = store
+        self._outbox = outbox
+        self._uploads = uploads
+        self._recall = recall
+        self._ring = ring
+        self._settings = settings
+        self._clock = clock
+        self._clock_offset = clock_offset
+        self._report_self = report_self
+        self._message_format = message_format
+        self._guild_as = guild_as
+        self.lanes = Lanes()
+        # Held from finding the conversation to entering its lane, so that messages enter in the
+        # order in which they were asked for, however long finding takes.
+        self._entrance = asyncio.Lock()
+
+    async def send(
+        self,
+        call: Call,
+        find: Callable[[], Awaitable[Conversation]],
+        segments: Message,
+        hints: Hints,
+    ) -> Response:
+        """Send a message to the conversation that ``find`` finds; answers its ``message_id``.
+
+        Raises:
+            ActionError: It was not sent, or not all of it; the answer says which.
+        """
+        async with self._entrance:
+            conversation = await find()
+            turn = self.lanes.enter(conversation)
+        with turn:
+            call.request.release()
+            sending = await self._prepare(turn.conversation, segments, hints)
+            call.sending = sending
+            try:
+                await self._outbox.deliver(turn, sending.delivery)
+            except REFUSALS as error:
+                await self._remember(sending)
+                raise refused(error, sending.delivery, sending.message_id) from error
+            except ActionError:
+                await self._remember(sending)
+                raise
+            await self._remember(sending)
+        if any(receipt.audit_id for receipt in sending.delivery.receipts):
+            return Response(
+                "async",
+                int(Retcode.ASYNC),
+                None,
+                "",
+                "the platform has the message audited by people; it appears if they pass it",
+            )
+        return succeed({"message_id": sending.message_id})
+
+    async def interrupted(self, call: Call, error: ActionError) -> Response:
+        """The answer of a call that was cut short, by its deadline or by shutting down."""
+        sending = call.sending
+        if sending is None:
+            return fail_with(error)
+        await self._remember(sending)
+        if sending.delivery.uncertain:
+            return fail_with(
+                ActionError(
+                    Retcode.OUTCOME_UNKNOWN,
+                    "the platform has not answered yet: the message may have been delivered, do not"
+                    " repeat it",
+                    platform=_delivered(sending),
+                )
+            )
+        if sending.delivery.failure is not None:
+            return fail_with(
+                refused(sending.delivery.failure, sending.delivery, sending.message_id)
+            )
+        return fail_with(ActionError(error.retcode, error.wording, platform=_delivered(sending)))
+
+    async def recall(self, message_id: int) -> None:
+        """Take back every part of a message.
+
+        Raises:
+            ActionError: 102, it is unknown; 103, the platform refused.
+        """
+        record = await self._find(message_id)
+        if not record.msg_ids:
+            raise ActionError(
+                Retcode.REFUSED, f"message {message_id} was only quoted; it cannot be recalled"
+            )
+        for msg_id in record.msg_ids:
+            try:
+                await self._recall(RecallMessage(record.conversation, msg_id))
+            except REFUSALS as error:
+                raise refused(error) from error
+        await self._store.forget_message(message_id)
+
+    async def get_message(self, message_id: int) -> dict[str, Any]:
+        """A message that was seen or sent, in the shape of an event without ``post_type``.
+
+        Raises:
+            ActionError: 102, it is unknown.
+        """
+        record = await self._find(message_id)
+        body = record.event if self._message_format == "array" else string_format(record.event)
+        event: dict[str, Any] = orjson.loads(body)
+        return {key: value for key, value in event.items() if key not in HIDDEN_KEYS}
+
+    async def conversation_of(self, message_id: int) -> Conversation | None:
+        """Where a message was said, if it is known."""
+        record = await self._store.find_message(message_id)
+        return record.conversation if record is not None else None
+
+    async def _find(self, message_id: int) -> MessageRecord:
+        record = await self._store.find_message(message_id)
+        if record is None or record.conversation.account != self._bot.account:
+            raise ActionError(
+                Retcode.UNKNOWN_TARGET,
+                f"message_id {message_id} is unknown: it was never seen, was recalled, or is older"
+                " than store.message_days",
+            )
+        return record
+
+    async def _prepare(
+        self, conversation: Conversation, segments: Message, hints: Hints
+    ) -> Sending:
+        """Resolve and upload what the message refers to, before its turn comes."""
+        names = names_in(segments)
+        people = await self._openids([*names.user_ids, *hints.user_ids])
+        replied = {
+            number: record
+            for number in (*names.message_ids, hints.message_id)
+            if number and (record := await self._store.find_message(number)) is not None
+        }
+        media = await self._media(conversation, segments)
+        message_id = (await self._store.allot_message_ids(1))[0]
+
+        def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+            return plan(
+                segments,
+                Facts(
+                    conversation=conversation,
+                    credits=tuple(credits),
+                    self_id=self._bot.self_id,
+                    openid_by_number=people,
+                    references={
+                        number: reference
+                        for number, record in replied.items()
+                        if (reference := _reference(record))
+                    },
+                    media=media,
+                    text_limit=self._settings.text_limit,
+                    urls=self._settings.urls,
+                    url_allow=self._settings.url_allow,
+                    unsupported=self._settings.unsupported,
+                    refusals=refusals,
+                ),
+            )
+
+        answered = [replied[number] for number in names.message_ids if number in replied]
+        quick = replied.get(hints.message_id)
+        authors = tuple(
+            openid
+            for name in (*hints.user_ids, *names.user_ids)
+            if (openid := people.get(name)) is not None
+        )
+
+        def order(credits: Sequence[Credit], now: float) -> list[Credit]:
+            return order_candidates(
+                credits,
+                replied_msg_id=answered[0].msg_ids[0] if answered and answered[0].msg_ids else "",
+                quick_msg_id=quick.msg_ids[0] if quick is not None and quick.msg_ids else "",
+                named_authors=authors,
+                now=now,
+                clock_offset=self._clock_offset(),
+            )
+
+        # A plan that cannot be made is said now, not when the message's turn has come.
+        plan_with((), frozenset())
+        return Sending(
+            message_id,
+            segments,
+            Delivery(conversation, plan_with, order, proactive=self._settings.proactive == "try"),
+        )
+
+    async def _openids(self, names: Sequence[int | str]) -> dict[int | str, str]:
+        """The openid of each user that is named by number or openid, where known."""
+        openids: dict[int | str, str] = {}
+        for name in names:
+            if isinstance(name, str):
+                known = await self._store.find_numbers(
+                    [Identity(self._bot.account, IdKind.USER, name)]
+                )
+                if known:
+                    openids[name] = name
+                continue
+            for identity in await self._store.find_identities(name, account=self._bot.account):
+                if identity.kind is IdKind.USER:
+                    openids[name] = identity.openid
+        return openids
+
+    async def _media(
+        self, conversation: Conversation, segments: Message
+    ) -> dict[int, PreparedMedia]:
+        needs = media_needs(segments, conversation.scene)
+        prepared: dict[int, PreparedMedia] = {}
+        try:
+            for need in needs:
+                prepared[need.index] = await self._uploads.prepare(need, conversation)
+        except MediaError as error:
+            raise ActionError(Retcode.MEDIA, str(error)) from error
+        except REFUSALS as error:
+            raise refused(error, retcode=Retcode.MEDIA) from error
+        return prepared
+
+    async def _remember(self, sending: Sending) -> None:
+        """Store what the platform accepted, under the message's one number."""
+        receipts = sending.delivery.receipts
+        if not receipts:
+            return
+        conversation = sending.delivery.conversation
+        now = self._clock.now()
+        event = sent_message(
+            SentMessage(
+                conversation=conversation,
+                target=await self._number_of(conversation),
+                segments=sending.segments,
+                message_id=sending.message_id,
+                self_id=self._bot.self_id,
+                nickname=self._bot.nickname,
+                time=next((one.timestamp for one in receipts if one.timestamp), now),
+                msg_id=receipts[0].msg_id,
+                guild_as=self._guild_as,
+            )
+        )
+        record = MessageRecord(
+            message_id=sending.message_id,
+            conversation=conversation,
+            author=bot_identity(self._bot.account),
+            author_number=self._bot.self_id,
+            time=now,
+            event=to_json(event),
+            msg_ids=tuple(one.msg_id for one in receipts if one.msg_id),
+            ref_idxs=tuple(one.ref_idx for one in receipts if one.ref_idx),
+            outgoing=True,
+        )
+        log_seq = await self._store.record_outbound(record, reported=self._report_self)
+        if log_seq:
+            kind = event_kind(conversation.scene)
+            self._ring.publish([LoggedEvent(log_seq, now, kind, conversation.openid, record.event)])
+
+    async def _number_of(self, conversation: Conversation) -> int:
+        """The number that applications know a conversation by."""
+        kind, openid = {
+            Scene.GROUP: (IdKind.GROUP, conversation.openid),
+            Scene.CHANNEL: (IdKind.CHANNEL, conversation.openid),
+            Scene.C2C: (IdKind.USER, conversation.openid),
+            Scene.DM: (IdKind.USER, ""),
+        }[conversation.scene]
+        if conversation.scene is Scene.DM:
+            record = await self._store.find_conversation(conversation)
+            openid = record.peer_openid if record is not None else conversation.openid
+        identity = Identity(conversation.account, kind, openid)
+        return (await self._store.claim_numbers([identity]))[identity]
+
+
+def _reference(record: MessageRecord) -> str:
+    """What a quote of this message names: ``REFIDX_…`` where there is one, else its id."""
+    if record.conversation.scene in (Scene.GROUP, Scene.C2C):
+        return record.ref_idxs[0] if record.ref_idxs else ""
+    return record.msg_ids[0] if record.msg_ids else ""
+
+
+def _delivered(sending: Sending) -> dict[str, Any] | None:
+    return {"delivered": sending.message_id} if sending.delivery.receipts else None

@@ -1,0 +1,201 @@
+"""What was seen of people, groups and channels, in the shape that OneBot answers (onebot11.md 3.1).
+
+The platform tells no lists and no profiles, so these answers come from the store: they are quick,
+never reach the platform, and hold every key that frameworks index without asking.
+"""
+
+from typing import Any, Protocol
+
+from onebridge.errors import ActionError
+from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
+from onebridge.onebot.actions import Retcode
+from onebridge.store.ports import ConversationRecord, IdentityStore, MemberRecord, PeopleStore
+
+GROUP_SCENES = (Scene.GROUP, Scene.CHANNEL)
+PRIVATE_SCENES = (Scene.C2C, Scene.DM)
+KIND_OF_GROUP_SCENE = {Scene.GROUP: IdKind.GROUP, Scene.CHANNEL: IdKind.CHANNEL}
+
+ROLES = frozenset({"owner", "admin", "member"})
+
+MAX_GROUP_MEMBERS = 2000
+"""``max_member_count`` is not told by the platform; QQ's ordinary limit, never below the count."""
+
+
+class SeenStore(IdentityStore, PeopleStore, Protocol):
+    """What these answers need of the store."""
+
+
+class Self(Protocol):
+    """The bot, as it appears in its own answers."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
+
+    @property
+    def self_id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def nickname(self) -> str:
+        """Its name on the platform."""
+        ...
+
+
+def nickname_of(record: MemberRecord) -> str:
+    """A name that is never empty: where the platform tells none, the start of the openid."""
+    return record.name or record.person.openid.removeprefix("name:")[:8]
+
+
+class People:
+    """Answers about one account's people and groups."""
+
+    def __init__(self, bot: Self, store: SeenStore) -> None:
+        self._bot = bot
+        self._store = store
+
+    def login_info(self) -> dict[str, Any]:
+        """The bot itself."""
+        return {"user_id": self._bot.self_id, "nickname": self._bot.nickname}
+
+    async def stranger(self, person: Identity) -> dict[str, Any]:
+        """Somebody who was seen, with whatever name was last shown."""
+        number = (await self._store.claim_numbers([person]))[person]
+        record = await self._store.find_person(person)
+        name = nickname_of(record) if record else person.openid[:8]
+        return {"user_id": number, "nickname": name, "sex": "unknown", "age": 0}
+
+    def self_as_stranger(self) -> dict[str, Any]:
+        """The bot, where it is asked about like anybody else."""
+        return {**self.login_info(), "sex": "unknown", "age": 0}
+
+    async def friends(self) -> list[dict[str, Any]]:
+        """Everybody with a private chat, C2C or DM."""
+        account = self._bot.account
+        chats = await self._store.conversations(account, PRIVATE_SCENES)
+        persons = {
+            Identity(account, IdKind.USER, chat.peer_openid or chat.conversation.openid): chat
+            for chat in chats
+        }
+        numbers = await self._store.find_numbers(list(persons))
+        friends = []
+        for person, number in numbers.items():
+            seen = await self._store.find_person(person)
+            name = nickname_of(seen) if seen else person.openid[:8]
+            friends.append({"user_id": number, "nickname": name, "remark": ""})
+        return friends
+
+    async def groups(self) -> list[dict[str, Any]]:
+        """Groups, and channels where people were seen."""
+        records = await self._store.conversations(self._bot.account, GROUP_SCENES)
+        identities = {_identity_of(record.conversation): record for record in records}
+        numbers = await self._store.find_numbers(list(identities))
+        return [_group(identities[identity], number) for identity, number in numbers.items()]
+
+    async def group(self, conversation: Conversation) -> dict[str, Any]:
+        """One group or channel."""
+        identity = _identity_of(conversation)
+        numbers = await self._store.claim_numbers([identity])
+        record = await self._store.find_conversation(conversation)
+        if record is None:
+            record = ConversationRecord(conversation, "", "", "", 0.0, 0.0, 0)
+        return _group(record, numbers[identity])
+
+    async def member(self, conversation: Conversation, person: Identity) -> dict[str, Any]:
+        """One member.
+
+        Raises:
+            ActionError: 102, the person was never seen there.
+        """
+        group_id = (await self.group(conversation))["group_id"]
+        record = await self._store.find_member(conversation, person)
+        if record is None:
+            raise ActionError(
+                Retcode.UNKNOWN_TARGET,
+                "this user was never seen in this group, and the platform tells no member lists",
+            )
+        return _member(record, group_id)
+
+    async def self_as_member(self, conversation: Conversation) -> dict[str, Any]:
+        """The bot in one of its groups; frameworks ask for it to know what it may do."""
+        group_id = (await self.group(conversation))["group_id"]
+        return self._self_member(group_id)
+
+    async def members(self, conversation: Conversation) -> list[dict[str, Any]]:
+        """Everybody seen in a group, the bot among them."""
+        group_id = (await self.group(conversation))["group_id"]
+        records = await self._store.members(conversation)
+        listed = [
+            _member(record, group_id) for record in records if record.number != self._bot.self_id
+        ]
+        return [self._self_member(group_id), *listed]
+
+    def _self_member(self, group_id: int) -> dict[str, Any]:
+        return _member_shape(
+            group_id,
+            self._bot.self_id,
+            self._bot.nickname,
+            role="member",
+            is_robot=True,
+        )
+
+
+def _identity_of(conversation: Conversation) -> Identity:
+    return Identity(
+        conversation.account, KIND_OF_GROUP_SCENE[conversation.scene], conversation.openid
+    )
+
+
+def _group(record: ConversationRecord, number: int) -> dict[str, Any]:
+    count = record.members + 1  # the bot is in it, too
+    return {
+        "group_id": number,
+        "group_name": record.name or f"群{number}",
+        "member_count": count,
+        "max_member_count": max(MAX_GROUP_MEMBERS, count),
+    }
+
+
+def _member(record: MemberRecord, group_id: int) -> dict[str, Any]:
+    return _member_shape(
+        group_id,
+        record.number,
+        nickname_of(record),
+        role=record.role if record.role in ROLES else "member",
+        is_robot=record.is_bot,
+        joined_at=record.joined_at or record.first_seen,
+        last_spoke=record.last_spoke,
+    )
+
+
+def _member_shape(
+    group_id: int,
+    user_id: int,
+    nickname: str,
+    *,
+    role: str,
+    is_robot: bool,
+    joined_at: float = 0.0,
+    last_spoke: float = 0.0,
+) -> dict[str, Any]:
+    return {
+        "group_id": group_id,
+        "user_id": user_id,
+        "nickname": nickname,
+        "card": "",
+        "sex": "unknown",
+        "age": 0,
+        "area": "",
+        "join_time": int(joined_at),
+        "last_sent_time": int(last_spoke),
+        "level": "0",
+        "role": role,
+        "unfriendly": False,
+        "title": "",
+        "title_expire_time": 0,
+        "card_changeable": False,
+        "shut_up_timestamp": 0,
+        "is_robot": is_robot,
+    }

@@ -1,0 +1,83 @@
+"""Messages as applications give them: string, array or one segment (onebot11.md section 4.1)."""
+
+from typing import Any
+
+from onebridge.errors import ActionError
+from onebridge.onebot.actions import Retcode
+from onebridge.onebot.cqcode import from_cq
+from onebridge.onebot.segments import Segment, merge_texts, text
+
+MAX_DEPTH = 32
+"""Arrays within arrays that are still flattened."""
+
+
+def parse_message(value: Any, *, auto_escape: bool = False) -> list[Segment]:
+    """The segments of a message in any of its shapes.
+
+    Neighbouring texts are joined, empty texts and null values left out. Nodes keep their
+    ``content`` as it came: it is a message of its own.
+
+    Args:
+        value: A CQ string, an array of segments, one segment, or a number, which is text.
+        auto_escape: A string is plain text, codes in it are not read.
+
+    Raises:
+        ActionError: 1400, naming the place, what was expected there and what came.
+    """
+    if isinstance(value, str):
+        if auto_escape:
+            return [text(value)] if value else []
+        return merge_texts(from_cq(value))
+    segments: list[Segment] = []
+    _collect(value, "message", segments, 0)
+    return merge_texts(segments)
+
+
+def shape_of(value: Any) -> str:
+    """What a JSON value is, in JSON's words, with the value itself where it is short."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {str(value)[:40]}"
+    if isinstance(value, str):
+        return f'the text "{value}"' if len(value) <= 40 else f"a text of {len(value)} characters"
+    return "an array" if isinstance(value, list | tuple) else "an object"
+
+
+def _collect(value: Any, place: str, into: list[Segment], depth: int) -> None:
+    if isinstance(value, str):
+        into.append(text(value))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        into.append(text(str(value)))
+    elif isinstance(value, dict):
+        into.append(_segment(value, place))
+    elif isinstance(value, list | tuple):
+        if depth == MAX_DEPTH:
+            raise _wrong(place, f"at most {MAX_DEPTH} arrays within each other", value)
+        for index, item in enumerate(value):
+            if item is not None:
+                _collect(item, f"{place}[{index}]", into, depth + 1)
+    else:
+        raise _wrong(place, "a string, an array of segments or a segment", value)
+
+
+def _segment(value: dict[str, Any], place: str) -> Segment:
+    name = value.get("type")
+    if not isinstance(name, str) or not name:
+        raise _wrong(f"{place}.type", "the name of a segment", name)
+    data = value.get("data")
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise _wrong(f"{place}.data", "an object", data)
+    if name == "text":
+        content = data.get("text")
+        if isinstance(content, dict | list):
+            raise _wrong(f"{place}.data.text", "a string", content)
+    return Segment(name, {key: item for key, item in data.items() if item is not None})
+
+
+def _wrong(place: str, expected: str, found: Any) -> ActionError:
+    return ActionError(Retcode.BAD_REQUEST, f"{place} should be {expected}, got {shape_of(found)}")

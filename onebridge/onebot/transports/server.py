@@ -1,0 +1,177 @@
+"""The server for applications: actions, events and health (design.md section 10)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from onebridge.clock import Clock
+from onebridge.config import OneBotSettings, ServerSettings
+from onebridge.observability import get_logger
+from onebridge.onebot.actions import Retcode, fail
+from onebridge.onebot.frames import MAX_FRAME, encode_json
+from onebridge.onebot.hub import Bots
+from onebridge.onebot.subscriptions import Subscription
+from onebridge.onebot.transports.gate import Gate, body_response, json_response
+from onebridge.onebot.transports.http import HttpActions
+from onebridge.onebot.transports.updates import Updates
+from onebridge.onebot.transports.ws_forward import (
+    FORWARD_LIMITS,
+    ForwardLimits,
+    ForwardWebSockets,
+    Role,
+)
+
+log = get_logger(__name__)
+
+FORWARD: web.AppKey[ForwardWebSockets] = web.AppKey("forward", ForwardWebSockets)
+"""The forward connections of an application built here."""
+
+GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
+"""Its gate, for handlers that others add: ``app[GATE].guard(handler)``."""
+
+MAX_LINE = 256 * 1024
+"""Bytes of a request line: a message in a GET query is longer than the usual 8 KiB."""
+
+_ROLES = {"api": Role.API, "event": Role.EVENT}
+
+
+class Health(NamedTuple):
+    """What ``/healthz`` and ``/readyz`` say, to anyone: 200 if it is ``ok``, else 503."""
+
+    ok: bool
+    detail: Mapping[str, Any] = MappingProxyType({})
+
+
+class Target(NamedTuple):
+    """What a path means: an account's number if it begins with one, and the rest."""
+
+    self_id: int | None
+    rest: str
+
+
+def read_path(path: str) -> Target:
+    """``/12345/send_msg/`` → ``Target(12345, "send_msg")``."""
+    first, _, rest = path.strip("/").partition("/")
+    if first.isascii() and first.isdecimal() and len(first) <= 19:
+        return Target(int(first), rest)
+    return Target(None, path.strip("/"))
+
+
+def build_server(
+    bots: Bots,
+    settings: ServerSettings,
+    onebot: OneBotSettings,
+    clock: Clock,
+    *,
+    alive: Callable[[], Awaitable[Health]],
+    ready: Callable[[], Awaitable[Health]],
+    limits: ForwardLimits = FORWARD_LIMITS,
+) -> web.Application:
+    """The web application; whoever runs it may add routes, which win over the names of actions.
+
+    Args:
+        bots: The accounts.
+        settings: Token, origins, what is switched on.
+        onebot: Format and heartbeat, unless ``settings`` has its own.
+        clock: For the time of meta events.
+        alive: Whether the process works.
+        ready: Whether it can do its work: gateway up, store writable.
+        limits: What a forward client may cost.
+    """
+    gate = Gate(settings)
+    subscription = Subscription(settings, onebot)
+    forward = ForwardWebSockets(subscription, clock, limits)
+    updates = Updates(subscription, clock, limits.stall)
+    actions = HttpActions(bots, gate, updates, settings.app_name)
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        target = read_path(request.match_info["path"])
+        service = None if target.self_id is None else bots.find(target.self_id)
+        wants_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if not (settings.websocket if wants_socket else settings.http):
+            off = "server.websocket" if wants_socket else "server.http"
+            return json_response(fail(Retcode.UNSUPPORTED, f"{off} is switched off"), 404)
+        wants_stream = target.rest == "events" and request.method == "GET"
+        if wants_socket or wants_stream:
+            refusal = gate.refusal(request)
+            if refusal is None and service is None:
+                refusal = _unclear_account(bots, target)
+            if refusal is not None:
+                return refusal
+            service = service or bots.all()[0]
+            if wants_socket:
+                role = _ROLES.get(target.rest, Role.UNIVERSAL)
+                return await forward.serve(request, service, role)
+            return await updates.stream(request, service)
+        if target.self_id is not None and service is None:
+            refusal = gate.refusal(request)
+            return _no_such_account(target.self_id) if refusal is None else refusal
+        return await actions.handle(request, service, target.rest)
+
+    async def close_connections(_: web.Application) -> None:
+        updates.close()
+        await forward.close()
+
+    app = web.Application(
+        client_max_size=MAX_FRAME,
+        middlewares=[_request_log(clock)],
+        # aiohttp's own access log writes queries, and with them tokens.
+        handler_args={"access_log": None, "max_line_size": MAX_LINE},
+    )
+    app[FORWARD] = forward
+    app[GATE] = gate
+    app.on_shutdown.append(close_connections)
+    app.router.add_get("/healthz", _show_health(alive))
+    app.router.add_get("/readyz", _show_health(ready))
+    app.router.add_route("*", "/{path:.*}", serve)
+    return app
+
+
+def _request_log(clock: Clock) -> Middleware:
+    @web.middleware
+    async def log_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = clock.monotonic()
+        response = await handler(request)
+        log.debug(
+            "server.request",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            seconds=round(clock.monotonic() - started, 3),
+        )
+        return response
+
+    return log_request
+
+
+def _show_health(probe: Callable[[], Awaitable[Health]]) -> Handler:
+    async def show(_: web.Request) -> web.Response:
+        health = await probe()
+        return body_response(
+            encode_json({"ok": health.ok, **health.detail}), 200 if health.ok else 503
+        )
+
+    return show
+
+
+def _unclear_account(bots: Bots, target: Target) -> web.Response | None:
+    """The answer to a connection whose path does not say for which account it is."""
+    if target.self_id is not None:
+        return _no_such_account(target.self_id)
+    known = bots.all()
+    if len(known) == 1:
+        return None
+    if not known:
+        return json_response(fail(Retcode.STOPPING, "no account is ready yet"), 503)
+    # A connection is one self_id to every framework, so none is picked silently.
+    paths = ", ".join(f"/{bot.self_id}/{target.rest}" for bot in known)
+    return json_response(
+        fail(Retcode.BAD_REQUEST, f"there are several accounts; connect to one of {paths}"), 409
+    )
+
+
+def _no_such_account(self_id: int) -> web.Response:
+    return json_response(fail(Retcode.UNKNOWN_TARGET, f"there is no account {self_id} here"), 404)

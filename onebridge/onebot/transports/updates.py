@@ -1,0 +1,143 @@
+"""Events over plain HTTP: long polling and server-sent events (design.md section 10).
+
+Like forward WebSockets these have no name: ``/events`` streams what happens while it is open, and
+``/get_updates`` (as go-cqhttp has it) returns what happened since it was last called.
+"""
+
+import asyncio
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from onebridge.clock import Clock
+from onebridge.keys import AppId
+from onebridge.onebot.actions import Response, succeed
+from onebridge.onebot.events import heartbeat, lifecycle
+from onebridge.onebot.frames import encode_json
+from onebridge.onebot.hub import Service
+from onebridge.onebot.params import FLOAT, INT, Param, coerce
+from onebridge.onebot.subscriptions import Subscription
+
+GET_UPDATES = (
+    Param("limit", INT, default=0, doc="Events at most; 0 for all there are."),
+    Param("timeout", FLOAT, default=0.0, doc="Seconds to wait if there are none."),
+)
+
+MAX_WAIT = 300.0
+"""Seconds that a poll may wait."""
+
+MAX_EVENTS = 4096
+
+BATCH = 64
+
+KEEPALIVE = 15.0
+"""Seconds after which a silent stream gets a comment, which shows whether anyone is there."""
+
+
+class Updates:
+    """The two ways of getting events without a WebSocket.
+
+    Args:
+        subscription: Format, filter and heartbeat.
+        clock: For the time of meta events.
+        stall: Seconds that a write may wait for a client that does not read.
+    """
+
+    def __init__(self, subscription: Subscription, clock: Clock, stall: float = 10.0) -> None:
+        self._subscription = subscription
+        self._clock = clock
+        self._stall = stall
+        self._cursors: dict[AppId, int] = {}
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    async def poll(self, service: Service, params: dict[str, Any]) -> Response:
+        """Events since the last poll of this account, whoever made it; waits if there are none.
+
+        Raises:
+            ActionError: A param is wrong.
+        """
+        wanted = coerce(params, GET_UPDATES)
+        limit = min(max(wanted["limit"], 0) or MAX_EVENTS, MAX_EVENTS)
+        ring = service.events
+        self._cursors.setdefault(service.account, ring.newest)
+        found: list[Any] = []
+        try:
+            async with asyncio.timeout(min(max(wanted["timeout"], 0.0), MAX_WAIT)):
+                while not found:
+                    # Taken between two awaits, so that no event goes to two polls.
+                    cursor = max(self._cursors[service.account], ring.oldest_cursor)
+                    for entry in ring.after(cursor, limit) or ():
+                        cursor = entry.log_seq
+                        body = self._subscription.body(entry)
+                        if body is not None:
+                            found.append(orjson.loads(body))
+                    self._cursors[service.account] = cursor
+                    if not found:
+                        await ring.wait(cursor)
+        except TimeoutError:
+            pass
+        return succeed(found)
+
+    async def stream(self, request: web.Request, service: Service) -> web.StreamResponse:
+        """Server-sent events until the client leaves, or does not keep up."""
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None, "handlers run in tasks"
+        self._streams.add(task)
+        try:
+            await self._pump(response, service)
+        except (ConnectionError, TimeoutError):
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._streams.discard(task)
+        return response
+
+    def close(self) -> None:
+        """End every stream; used when the server stops."""
+        for task in self._streams:
+            task.cancel()
+
+    async def _pump(self, response: web.StreamResponse, service: Service) -> None:
+        ring = service.events
+        cursor = ring.newest
+        interval = self._subscription.heartbeat_interval
+        hello = lifecycle(service.self_id, "connect", self._clock.now())
+        await self._write(response, [encode_json(hello)])
+        beat_at = self._clock.monotonic() + (interval or KEEPALIVE)
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, beat_at - self._clock.monotonic())):
+                    await ring.wait(cursor)
+            except TimeoutError:
+                beat_at = self._clock.monotonic() + (interval or KEEPALIVE)
+                await self._beat(response, service, interval)
+                continue
+            entries = ring.after(cursor, BATCH)
+            if entries is None:
+                return
+            if entries:
+                cursor = entries[-1].log_seq
+                bodies = map(self._subscription.body, entries)
+                await self._write(response, [body for body in bodies if body is not None])
+
+    async def _beat(self, response: web.StreamResponse, service: Service, interval: float) -> None:
+        if interval:
+            event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
+            await self._write(response, [encode_json(event)])
+        else:
+            async with asyncio.timeout(self._stall):
+                await response.write(b":\n\n")
+
+    async def _write(self, response: web.StreamResponse, bodies: list[bytes]) -> None:
+        if bodies:
+            async with asyncio.timeout(self._stall):
+                await response.write(b"".join(b"data: " + body + b"\n\n" for body in bodies))

@@ -1,0 +1,233 @@
+"""Forward WebSocket: applications that connect to us (onebot11.md section 1.6).
+
+A client has no name, so nothing is kept for it: it gets what happens while it is connected. Its
+place in the ring of recent events is all that is stored. One that stops reading, or falls out of
+the ring, is closed; the others notice nothing.
+"""
+
+import asyncio
+from collections import Counter
+from enum import StrEnum
+from typing import NamedTuple
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from onebridge.clock import Clock
+from onebridge.keys import AppId
+from onebridge.observability import counters, get_logger
+from onebridge.onebot.events import heartbeat, lifecycle
+from onebridge.onebot.frames import MAX_FRAME, encode_json
+from onebridge.onebot.hub import Service
+from onebridge.onebot.subscriptions import Subscription
+from onebridge.onebot.transports.calls import CALL_LIMITS, CallLimits, Calls
+from onebridge.supervision import ticks
+
+log = get_logger(__name__)
+
+
+class Role(StrEnum):
+    """What a connection is for, by its path."""
+
+    UNIVERSAL = "universal"
+    API = "api"
+    EVENT = "event"
+
+
+class ForwardLimits(NamedTuple):
+    """What a client may cost.
+
+    Attributes:
+        stall: Seconds that a write may wait for a client that does not read.
+        keepalive: Seconds without a frame after which it is pinged; half of that it has to answer.
+            Longer than an action may take, since a client at its limit of actions is not read.
+        close: Seconds that it has to answer a close frame.
+        batch: Events that are written between two looks at the clock.
+        calls: Its actions.
+    """
+
+    stall: float = 10.0
+    keepalive: float = 60.0
+    close: float = 2.0
+    batch: int = 64
+    calls: CallLimits = CALL_LIMITS
+
+
+FORWARD_LIMITS = ForwardLimits()
+
+
+class ForwardWebSockets:
+    """All forward connections of all accounts.
+
+    Args:
+        subscription: Format, filter and heartbeat of forward connections.
+        clock: For the time of meta events.
+        limits: What a client may cost.
+    """
+
+    def __init__(
+        self, subscription: Subscription, clock: Clock, limits: ForwardLimits = FORWARD_LIMITS
+    ) -> None:
+        self._subscription = subscription
+        self._clock = clock
+        self._limits = limits
+        self._open: set[_Connection] = set()
+        self._listeners: Counter[AppId] = Counter()
+
+    def listeners(self, account: AppId) -> int:
+        """Connections that get an account's events."""
+        return self._listeners[account]
+
+    async def serve(
+        self, request: web.Request, service: Service, role: Role
+    ) -> web.WebSocketResponse:
+        """Upgrade a request and serve it until either side closes."""
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        socket = web.WebSocketResponse(
+            timeout=self._limits.close,
+            heartbeat=self._limits.keepalive,
+            # Clients that offer a subprotocol abort if none is picked, and v11 defines none.
+            protocols=tuple(name.strip() for name in offered if name.strip()),
+            compress=False,
+            max_msg_size=MAX_FRAME,
+        )
+        await socket.prepare(request)
+        self._listeners[service.account] += role is not Role.API
+        log.info("forward.connected", account=service.account, role=role, peer=request.remote)
+        try:
+            async with asyncio.TaskGroup() as actions:
+                connection = _Connection(
+                    request, socket, service, actions, self._subscription, self._clock, self._limits
+                )
+                self._open.add(connection)
+                try:
+                    await connection.run(role)
+                finally:
+                    self._open.discard(connection)
+        finally:
+            self._listeners[service.account] -= role is not Role.API
+            log.info(
+                "forward.disconnected", account=service.account, role=role, code=socket.close_code
+            )
+        return socket
+
+    async def close(self) -> None:
+        """Say goodbye to every client; used when the server stops."""
+        async with asyncio.TaskGroup() as tasks:
+            for connection in self._open:
+                tasks.create_task(
+                    connection.close(WSCloseCode.GOING_AWAY, b"onebridge is stopping"),
+                    name="forward close",
+                )
+
+
+class _Connection:
+    """One client."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        service: Service,
+        actions: asyncio.TaskGroup,
+        subscription: Subscription,
+        clock: Clock,
+        limits: ForwardLimits,
+    ) -> None:
+        self._transport = request.transport
+        self._peer = request.remote
+        self._socket = socket
+        self._service = service
+        self._subscription = subscription
+        self._clock = clock
+        self._limits = limits
+        self._calls = Calls(service, actions, self._answer, subscription.app_name, limits.calls)
+
+    async def run(self, role: Role) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            pumps: list[asyncio.Task[None]] = []
+            if role is not Role.API:
+                cursor = self._service.events.newest
+                now = self._clock.now()
+                await self._send([encode_json(lifecycle(self._service.self_id, "connect", now))])
+                pumps.append(
+                    tasks.create_task(self._send_events(cursor, tasks), name="forward events")
+                )
+                if self._subscription.heartbeat_interval:
+                    pumps.append(
+                        tasks.create_task(self._send_heartbeats(), name="forward heartbeats")
+                    )
+            try:
+                await self._read(executes=role is not Role.EVENT)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+
+    async def close(self, code: WSCloseCode, reason: bytes) -> None:
+        """Send a close frame and wait a moment for the answer."""
+        try:
+            async with asyncio.timeout(2 * self._limits.close):
+                await self._socket.close(code=code, message=reason, drain=False)
+        except TimeoutError:
+            self._abort()
+
+    async def _read(self, *, executes: bool) -> None:
+        while True:
+            await self._calls.room()
+            message = await self._socket.receive()
+            if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+                if executes:
+                    self._calls.start(message.data)
+            else:
+                return
+
+    async def _send_events(self, cursor: int, tasks: asyncio.TaskGroup) -> None:
+        ring = self._service.events
+        body = self._subscription.body
+        while True:
+            await ring.wait(cursor)
+            entries = ring.after(cursor, self._limits.batch)
+            if entries is None:
+                counters["forward.too_slow"] += 1
+                log.warning("forward.too_slow", account=self._service.account, peer=self._peer)
+                # A task of its own: closing ends the reader, which ends this one.
+                tasks.create_task(
+                    self.close(WSCloseCode.POLICY_VIOLATION, b"events are not read fast enough"),
+                    name="forward close",
+                )
+                return
+            if entries:
+                cursor = entries[-1].log_seq
+                bodies = [wanted for entry in entries if (wanted := body(entry)) is not None]
+                if not await self._send(bodies):
+                    return
+
+    async def _send_heartbeats(self) -> None:
+        interval = self._subscription.heartbeat_interval
+        service = self._service
+        async for _ in ticks(interval):
+            event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
+            if not await self._send([encode_json(event)]):
+                return
+
+    async def _answer(self, body: bytes) -> None:
+        if not await self._send([body]):
+            counters["forward.unheard_answers"] += 1
+
+    async def _send(self, bodies: list[bytes]) -> bool:
+        """Write frames; False if the client is gone, or was cut off because it does not read."""
+        try:
+            async with asyncio.timeout(self._limits.stall):
+                for body in bodies:
+                    await self._socket.send_frame(body, WSMsgType.TEXT)
+        except TimeoutError:
+            counters["forward.stalled"] += 1
+            log.warning("forward.stalled", account=self._service.account, peer=self._peer)
+            self._abort()
+            return False
+        except ConnectionError:
+            return False
+        return True
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,66 @@
+"""Readers for the platform's loose types: string-or-int ids, many timestamps, bare URLs."""
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+PLATFORM_ZONE = timezone(timedelta(hours=8))
+"""Timestamps that name no zone are in the platform's own (all its examples are +08:00)."""
+
+_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})")
+
+
+def read_text(value: Any) -> str:
+    """A string; numbers as their digits (ids come as either), anything else empty."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else ""
+
+
+def read_int(value: Any) -> int:
+    """An integer, also one in a string; anything else is 0."""
+    if type(value) is int:
+        return value
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return 0
+
+
+def read_time(value: Any, default: float) -> float:
+    """Unix seconds of an RFC 3339 string, a number, a number in a string, or Go's ``time.String``.
+
+    Source: qq-platform.md section 6, head.
+    """
+    if type(value) is str:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return _read_rare_time(value, default)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=PLATFORM_ZONE)
+        seconds = moment.timestamp()
+        return seconds if seconds > 0 else default  # Go's zero time is the year 1
+    if type(value) is int or type(value) is float:
+        return float(value) if 0 < value < 1e11 else default
+    return default
+
+
+def _read_rare_time(value: str, default: float) -> float:
+    found = _GO_TIME.match(value)
+    if found is not None:
+        # Go writes nanoseconds; six digits of a fraction are all that the parser takes.
+        clock_time, zone = found[1][:26], found[2]
+        try:
+            return datetime.fromisoformat(f"{clock_time}{zone}").timestamp()
+        except ValueError:
+            return default
+    return float(read_int(value)) or default
+
+
+def read_url(value: Any) -> str:
+    """A URL with a scheme: guild attachments come without, others with ``//`` (section 6.4)."""
+    if type(value) is not str or not value:
+        return ""
+    if value.startswith(("https://", "http://")):
+        return value
+    return "https:" + value if value.startswith("//") else "https://" + value

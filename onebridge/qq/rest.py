@@ -1,0 +1,306 @@
+"""Executes calls: one value in, one HTTP request out, one value or error back."""
+
+import asyncio
+import re
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from onebridge.clock import Clock
+from onebridge.errors import MalformedPayloadError
+from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.calls import (
+    BotProfile,
+    GatewayInfo,
+    PostMessage,
+    RecallMessage,
+    Receipt,
+    Upload,
+    UploadMedia,
+)
+from onebridge.qq.errors import Act, PlatformError
+from onebridge.qq.http import Answer, Hosts, call_timeout, exchange
+from onebridge.qq.parsing import read_int, read_text, read_time
+from onebridge.qq.routes import JSON, conversation_path, encode_json, encode_message, encode_upload
+from onebridge.qq.token import AccessToken
+
+MIN_SEND_TIMEOUT = 5.0
+"""Seconds; below that a send may succeed without us seeing it (qq-platform.md section 1.3)."""
+
+ENCODE_ON_LOOP = 256 * 1024
+"""Bytes; larger uploads are encoded in a thread, so that the loop goes on."""
+
+SLOW_ANSWER = 2.0
+"""Seconds; an answer that took longer says too little about the platform's clock."""
+
+_ROBOT_UIN = re.compile(r"robot_uin(?:=|%3D)(\d{5,})", re.IGNORECASE)
+
+
+class QQRest:
+    """The REST side of one account.
+
+    Args:
+        http: The client session, shared by everything in the process.
+        hosts: Where the platform is.
+        token: The account's access token.
+        account: The account.
+        clock: For timestamps and the clock offset.
+        send_timeout: Seconds for a call, at least 5.
+        upload_timeout: Seconds for an upload.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        hosts: Hosts,
+        token: AccessToken,
+        *,
+        account: AppId,
+        clock: Clock,
+        send_timeout: float = 10.0,
+        upload_timeout: float = 120.0,
+    ) -> None:
+        self._http = http
+        self._hosts = hosts
+        self._token = token
+        self._account = account
+        self._clock = clock
+        self._send_timeout = call_timeout(max(send_timeout, MIN_SEND_TIMEOUT))
+        self._upload_timeout = call_timeout(max(upload_timeout, MIN_SEND_TIMEOUT))
+        self._date = ""
+        self._clock_offset = 0.0
+
+    @property
+    def clock_offset(self) -> float:
+        """The platform's clock minus ours in seconds, to about a second; 0 until an answer came."""
+        return self._clock_offset
+
+    async def post_message(self, call: PostMessage) -> Receipt:
+        """Send one message. Cancelling may leave it sent.
+
+        Returns:
+            What the platform said; with ``audit_id`` if the message waits for an audit.
+
+        Raises:
+            PlatformError: Refused; ``act`` says what to do.
+            PlatformUnreachableError: No answer; ``certain`` if nothing was sent.
+        """
+        content_type, body = encode_message(call)
+        path = conversation_path(call.conversation, "messages")
+        data, trace_id = await self._call("POST", path, body, content_type)
+        if not isinstance(data, dict):
+            data = {}
+        if _is_audit(data):
+            return Receipt(audit_id=_audit_id(data), trace_id=trace_id)
+        ext = data.get("ext_info")
+        return Receipt(
+            msg_id=read_text(data.get("id")),
+            ref_idx=read_text(ext.get("ref_idx")) if isinstance(ext, dict) else "",
+            timestamp=read_time(data.get("timestamp"), 0.0),
+            trace_id=trace_id,
+        )
+
+    async def upload(self, call: UploadMedia) -> Upload:
+        """Upload a file for group or C2C messages; nothing is sent to anybody.
+
+        Raises:
+            PlatformError: Refused.
+            PlatformUnreachableError: No answer.
+            MalformedPayloadError: The answer has no ``file_info``.
+        """
+        if len(call.data) > ENCODE_ON_LOOP:
+            body = await asyncio.to_thread(encode_upload, call)
+        else:
+            body = encode_upload(call)
+        path = conversation_path(call.conversation, "files")
+        data, _ = await self._call("POST", path, body, timeout=self._upload_timeout)
+        file_info = read_text(data.get("file_info")) if isinstance(data, dict) else ""
+        if not file_info:
+            raise MalformedPayloadError("upload", "file_info", "a non-empty string", data)
+        ttl = read_int(data.get("ttl"))
+        return Upload(
+            file_info,
+            file_uuid=read_text(data.get("file_uuid")),
+            expires_at=self._clock.now() + ttl if ttl > 0 else 0.0,
+        )
+
+    async def recall(self, call: RecallMessage) -> None:
+        """Take a message back.
+
+        Raises:
+            PlatformError: Refused, for instance after two minutes.
+            PlatformUnreachableError: No answer.
+        """
+        await self._call("DELETE", conversation_path(call.conversation, "messages", call.msg_id))
+
+    async def me(self) -> BotProfile:
+        """Who we are."""
+        data = await self.request("GET", "/users/@me")
+        if not isinstance(data, dict):
+            raise MalformedPayloadError("/users/@me", "$", "an object", data)
+        uin = _ROBOT_UIN.search(read_text(data.get("share_url")))
+        return BotProfile(
+            id=read_text(data.get("id")),
+            username=read_text(data.get("username")),
+            avatar=read_text(data.get("avatar")),
+            union_openid=read_text(data.get("union_openid")),
+            robot_uin=uin[1] if uin else "",
+        )
+
+    async def gateway(self) -> GatewayInfo:
+        """Where the gateway is, and how many sessions may still be started."""
+        data = await self.request("GET", "/gateway/bot")
+        if not isinstance(data, dict):
+            raise MalformedPayloadError("/gateway/bot", "$", "an object", data)
+        url = self._hosts.current.gateway_url or read_text(data.get("url"))
+        if not url:
+            raise MalformedPayloadError("/gateway/bot", "url", "a non-empty string", data)
+        limit = data.get("session_start_limit")
+        if not isinstance(limit, dict):
+            return GatewayInfo(url, shards=max(1, read_int(data.get("shards"))))
+        return GatewayInfo(
+            url,
+            shards=max(1, read_int(data.get("shards"))),
+            sessions_total=read_int(limit.get("total", 1000)),
+            sessions_remaining=read_int(limit.get("remaining", 1000)),
+            reset_after=read_int(limit.get("reset_after")) / 1000,
+            max_concurrency=max(1, read_int(limit.get("max_concurrency"))),
+        )
+
+    async def acknowledge_interaction(self, interaction_id: str, code: int = 0) -> None:
+        """Answer a button; 0 is success (qq-platform.md section 7.9)."""
+        await self.request("PUT", f"/interactions/{quote(interaction_id, safe='')}", {"code": code})
+
+    async def open_dm(self, user_id: str, guild_id: str) -> Conversation:
+        """The DM session with a member of a guild."""
+        body = {"recipient_id": user_id, "source_guild_id": guild_id}
+        data = await self.request("POST", "/users/@me/dms", body)
+        address = read_text(data.get("guild_id")) if isinstance(data, dict) else ""
+        if not address:
+            raise MalformedPayloadError("/users/@me/dms", "guild_id", "a non-empty string", data)
+        return Conversation(self._account, Scene.DM, address)
+
+    async def request(self, method: str, path: str, json: Any = None) -> Any:
+        """Any other endpoint.
+
+        Args:
+            method: HTTP method.
+            path: Path with query, its ids quoted.
+            json: Body; None sends none.
+
+        Returns:
+            The JSON of the answer; None if it had no body.
+
+        Raises:
+            PlatformError: Refused.
+            PlatformUnreachableError: No answer.
+            CredentialsError: The credentials are rejected.
+        """
+        body = None if json is None else encode_json(json)
+        return (await self._call(method, path, body))[0]
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        *,
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> tuple[Any, str]:
+        """One call; once more with a new token if the old one is refused. → (JSON, trace id)."""
+        repeated = False
+        while True:
+            token = await self._token.get()
+            headers = {"Authorization": f"QQBot {token}", "X-Union-Appid": self._account}
+            if body is not None:
+                headers["Content-Type"] = content_type
+            asked_at = self._clock.now()
+            answer = await exchange(
+                self._http,
+                self._hosts,
+                method,
+                path,
+                headers=headers,
+                body=body,
+                timeout=timeout or self._send_timeout,
+            )
+            if answer.headers.get("Date", self._date) != self._date:
+                self._learn_clock_offset(answer.headers["Date"], asked_at)
+            try:
+                return read_answer(f"{method} {path}", answer)
+            except PlatformError as error:
+                if error.act is not Act.REFRESH_TOKEN or repeated:
+                    raise
+                self._token.invalidate(token)
+                repeated = True
+
+    def _learn_clock_offset(self, date: str, asked_at: float) -> None:
+        """Compare clocks; ``Date`` has whole seconds, so it is half a second behind on average."""
+        self._date = date
+        answered_at = self._clock.now()
+        if 0 <= answered_at - asked_at <= SLOW_ANSWER:
+            try:
+                platform_time = parsedate_to_datetime(date).timestamp() + 0.5
+            except ValueError:
+                return
+            self._clock_offset = platform_time - (asked_at + answered_at) / 2
+
+
+_AUDIT_CODES = frozenset({304023, 304024})
+
+
+def _is_audit(body: dict[str, Any]) -> bool:
+    return (
+        read_int(body.get("code")) in _AUDIT_CODES or read_int(body.get("err_code")) in _AUDIT_CODES
+    )
+
+
+def _audit_id(body: dict[str, Any]) -> str:
+    """``data.message_audit.audit_id``; a receipt must have one, or it would not say "pending"."""
+    data = body.get("data")
+    details = data.get("message_audit") if isinstance(data, dict) else None
+    return (read_text(details.get("audit_id")) if isinstance(details, dict) else "") or "unknown"
+
+
+def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
+    """The JSON of a success, and its trace id; an accepted call that waits for an audit is one.
+
+    Error bodies come in three shapes and with many a status, also 200 (qq-platform.md sections 1.4
+    and 8.5).
+
+    Raises:
+        PlatformError: It is an error.
+    """
+    status = answer.status
+    trace_id = answer.headers.get("X-Tps-trace-ID", "")
+    try:
+        data = answer.json()
+    except ValueError:
+        text = answer.body[:200].decode("utf-8", "replace")
+        raise PlatformError(
+            endpoint, http_status=status, message=f"not JSON: {text!r}", trace_id=trace_id
+        ) from None
+    code = err_code = 0
+    message = ""
+    if isinstance(data, dict):
+        if _is_audit(data):
+            return data, trace_id or read_text(data.get("trace_id"))
+        code = read_int(data.get("code"))
+        err_code = read_int(data.get("err_code"))
+        message = read_text(data.get("message"))
+        trace_id = trace_id or read_text(data.get("trace_id"))
+    if 200 <= status < 300 and not code and not err_code:
+        return data, trace_id
+    retry_after = read_int(answer.headers.get("Retry-After"))
+    raise PlatformError(
+        endpoint,
+        http_status=status,
+        code=code,
+        err_code=err_code,
+        message=message,
+        trace_id=trace_id,
+        retry_after=float(retry_after) if retry_after else None,
+    )

@@ -1,0 +1,338 @@
+"""Blocks of a message → platform calls, the fewest that carry them in order (design.md section 5).
+
+One image shares a call with the text beside it. Text becomes markdown where only markdown can
+carry it: mentions and links in group and C2C, and keyboards. A mention of whoever is being answered
+is left to QQ, which shows it by itself, but only with text (qq-platform.md section 10.4).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from onebridge.qq.calls import FileType, MsgType, PostMessage, PreparedMedia
+from onebridge.qq.codes import Act
+from onebridge.translate.escape import escape_markdown
+from onebridge.translate.facts import MANNERS, Facts, UrlPolicy
+from onebridge.translate.links import (
+    break_all,
+    break_urls,
+    find_urls,
+    has_foreign_url,
+    markdown_link,
+    remove_urls,
+)
+from onebridge.translate.rich import Card, Json
+from onebridge.translate.text import Atom, split
+
+
+class Mention(NamedTuple):
+    """Somebody by openid, and the text that stands for them where no mention can."""
+
+    openid: str
+    text: str
+
+
+class Tag(NamedTuple):
+    """One of the platform's own inline tags, in its final form."""
+
+    text: str
+
+
+class Words(msgspec.Struct):
+    """Text with what stands in it."""
+
+    parts: list[str | Mention | Tag] = []
+    keyboard: Json | None = None
+
+    def add(self, part: str | Mention | Tag) -> None:
+        """Add at the end; neighbouring strings become one."""
+        last = self.parts[-1] if self.parts else None
+        if isinstance(part, str) and isinstance(last, str):
+            self.parts[-1] = last + part
+        else:
+            self.parts.append(part)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether it is all blank."""
+        return not any(not isinstance(part, str) or part.strip() for part in self.parts)
+
+    @property
+    def mentions(self) -> list[Mention]:
+        """Who is mentioned."""
+        return [part for part in self.parts if isinstance(part, Mention)]
+
+
+class Media(NamedTuple):
+    """A prepared file."""
+
+    kind: FileType
+    prepared: PreparedMedia
+
+
+class Embed(NamedTuple):
+    """The platform's own embed, for guild scenes."""
+
+    embed: dict[str, Any]
+
+
+class CardBlock(NamedTuple):
+    """A markdown message that the application wrote."""
+
+    card: Card
+    keyboard: Json | None
+
+
+Body = Media | Embed | CardBlock
+Block = Words | Body
+
+
+class _Unit(msgspec.Struct):
+    """A body with the text beside it; at most one side of an image has text."""
+
+    before: Words | None = None
+    body: Body | None = None
+    after: Words | None = None
+
+
+class Composer:
+    """Lays out one message."""
+
+    def __init__(self, facts: Facts, notes: dict[str, None]) -> None:
+        self._facts = facts
+        self._manner = MANNERS[facts.scene]
+        self._notes = notes
+        self._calls: list[PostMessage] = []
+        self._url_policy = self._choose_url_policy()
+
+    def compose(self, blocks: Sequence[Block], quote: str) -> tuple[PostMessage, ...]:
+        """The calls for some blocks.
+
+        Args:
+            blocks: In order; two neighbours are never both words.
+            quote: What the message replies to, in the platform's terms; empty for nothing.
+        """
+        for unit in self._pair(blocks):
+            match unit.body:
+                case Media():
+                    self._post_media(unit, unit.body)
+                case CardBlock():
+                    self._post_card(unit, unit.body)
+                case Embed():
+                    self._say(unit.before)
+                    self._call(embed=unit.body.embed)
+                case None:
+                    self._say(unit.before)
+        if quote:
+            self._quote(quote)
+        return tuple(self._calls)
+
+    def note(self, words: str) -> None:
+        """Remember what could not be carried as it was."""
+        self._notes[words] = None
+
+    def _pair(self, blocks: Sequence[Block]) -> list[_Unit]:
+        """Text goes with the body after it, else with the one before it, if that can have any."""
+        units: list[_Unit] = []
+        waiting: Words | None = None
+        for block in blocks:
+            if isinstance(block, Words):
+                waiting = block
+                continue
+            if waiting is not None and not _takes_text(block) and self._attach(units, waiting):
+                waiting = None
+            units.append(_Unit(waiting, block))
+            waiting = None
+        if waiting is not None and not self._attach(units, waiting):
+            units.append(_Unit(waiting))
+        return units
+
+    def _attach(self, units: list[_Unit], words: Words) -> bool:
+        last = units[-1] if units else None
+        if last is None or last.body is None or not _takes_text(last.body):
+            return False
+        if isinstance(last.body, Media) and last.before is not None:
+            return False
+        last.after = words
+        return True
+
+    def _post_media(self, unit: _Unit, media: Media) -> None:
+        before, after = unit.before, unit.after
+        words = before or after
+        if words is None or not _takes_text(media) or not self._can_be_caption(words):
+            self._say(before)
+            self._call_media(media, "")
+            self._say(after)
+            return
+        pieces = self._plain(words)
+        caption = pieces.pop(-1 if before else 0) if pieces else ""
+        if after:
+            self._call_media(media, caption)
+        for piece in pieces:
+            self._call(content=piece)
+        if before:
+            self._call_media(media, caption)
+
+    def _call_media(self, media: Media, caption: str) -> None:
+        prepared = media.prepared
+        if self._manner.uploads:
+            # Older documents want content with every file (qq-platform.md section 11 row 20).
+            self._call(msg_type=MsgType.MEDIA, content=caption or " ", file_info=prepared.file_info)
+        else:
+            self._call(
+                content=caption, image_url=prepared.image_url, image_data=prepared.image_data
+            )
+
+    def _post_card(self, unit: _Unit, block: CardBlock) -> None:
+        markdown = block.card.markdown
+        content = markdown.get("content")
+        if not isinstance(content, str):
+            self._say(unit.before)
+            self._call(MsgType.MARKDOWN, markdown=markdown, keyboard=block.keyboard)
+            self._say(unit.after)
+            return
+        beside = [
+            "".join(atom.text if atom.solid else escape_markdown(atom.text) for atom in atoms)
+            for atoms in (self._markdown_atoms(unit.before), self._markdown_atoms(unit.after))
+        ]
+        whole = "\n\n".join(part for part in (beside[0], content, beside[1]) if part.strip())
+        self._call(
+            MsgType.MARKDOWN,
+            markdown={**markdown, "content": whole},
+            keyboard=block.keyboard,
+        )
+
+    def _say(self, words: Words | None) -> None:
+        if words is None:
+            return
+        if not self._needs_markdown(words):
+            for piece in self._plain(words):
+                self._call(content=piece)
+            return
+        pieces = split(self._markdown_atoms(words), escape_markdown, self._facts.text_limit)
+        for number, piece in enumerate(pieces, 1):
+            keyboard = words.keyboard if number == len(pieces) else None
+            self._call(MsgType.MARKDOWN, markdown={"content": piece}, keyboard=keyboard)
+
+    def _can_be_caption(self, words: Words) -> bool:
+        if self._needs_markdown(words):
+            return False
+        return self._manner.has_tags or not self._asker_in(words)
+
+    def _needs_markdown(self, words: Words) -> bool:
+        if not self._facts.may_use_markdown:
+            return False
+        if words.keyboard is not None:
+            return True
+        if self._manner.has_tags:
+            return False
+        mentions = words.mentions
+        if mentions:
+            asker = self._asker_in(words)
+            others = any(mention.openid != asker for mention in mentions)
+            rest = (part for part in words.parts if not isinstance(part, Mention))
+            if others or not any(isinstance(part, Tag) or part.strip() for part in rest):
+                return True
+        return self._url_policy == "markdown" and any(
+            has_foreign_url(part, self._facts.url_allow)
+            for part in words.parts
+            if isinstance(part, str)
+        )
+
+    def _asker_in(self, words: Words) -> str:
+        """Whoever the next call answers, if they are mentioned and QQ would show it by itself."""
+        asker = self._facts.asker(len(self._calls)) if self._manner.shows_asker else ""
+        return asker if any(mention.openid == asker for mention in words.mentions) else ""
+
+    def _plain(self, words: Words) -> list[str]:
+        asker = self._asker_in(words)
+        flat = Words()
+        follows_dropped = False
+        for part in words.parts:
+            dropped = False
+            if isinstance(part, str):
+                # The blank that people put after a mention goes with it.
+                flat.add(part.removeprefix(" ") if follows_dropped else part)
+            elif isinstance(part, Tag):
+                flat.add(part)
+            elif self._manner.has_tags:
+                flat.add(Tag(f"<@{part.openid}>"))
+            elif part.openid == asker:
+                dropped = True
+                self.note("the @ of whoever is answered is shown by QQ itself")
+            else:
+                flat.add(part.text)
+                self.note(f"{part.text} is text: a mention needs markdown, which is refused here")
+            follows_dropped = dropped
+        atoms = [
+            Atom(part.text, solid=True) if isinstance(part, Tag) else Atom(self._without_urls(part))
+            for part in flat.parts
+            if not isinstance(part, Mention)
+        ]
+        return split(atoms, self._manner.escape, self._facts.text_limit)
+
+    def _markdown_atoms(self, words: Words | None) -> list[Atom]:
+        atoms: list[Atom] = []
+        for part in words.parts if words is not None else ():
+            if isinstance(part, Mention):
+                atoms.append(Atom(f"<@{part.openid}>", solid=True))
+            elif isinstance(part, Tag):
+                atoms.append(Atom(part.text, solid=True))
+            elif self._url_policy == "markdown":
+                atoms += self._linked(part)
+            else:
+                atoms.append(Atom(self._without_urls(part)))
+        return atoms
+
+    def _linked(self, text: str) -> Iterable[Atom]:
+        end = 0
+        for start, stop in find_urls(text):
+            yield Atom(text[end:start])
+            url = text[start:stop]
+            yield Atom(markdown_link(url, escape_markdown(url)), solid=True)
+            end = stop
+        yield Atom(text[end:])
+
+    def _without_urls(self, text: str) -> str:
+        """Plain text under the URL policy."""
+        allow = self._facts.url_allow
+        if Act.URL_REFUSED in self._facts.refusals:
+            self.note("the platform refused a link: whatever looks like one is broken by blanks")
+            return break_all(text)
+        if self._url_policy == "keep" or not has_foreign_url(text, allow):
+            return text
+        if self._url_policy == "remove":
+            self.note("links were removed (delivery.urls is remove)")
+            return remove_urls(text, allow)
+        self.note("links are broken by blanks: the platform refuses those that are not registered")
+        return break_urls(text, allow)
+
+    def _choose_url_policy(self) -> UrlPolicy:
+        facts = self._facts
+        if Act.URL_REFUSED in facts.refusals:
+            return "space"
+        policy = self._manner.urls if facts.urls == "auto" else facts.urls
+        if policy == "qrcode":
+            self.note("delivery.urls is qrcode, which this version cannot draw: space is used")
+            return "space"
+        if policy == "markdown" and (self._manner.has_tags or not facts.may_use_markdown):
+            return "space"
+        return policy
+
+    def _quote(self, quote: str) -> None:
+        for place, call in enumerate(self._calls):
+            if call.msg_type is MsgType.TEXT:
+                self._calls[place] = msgspec.structs.replace(call, reference=quote)
+                return
+        self.note("nothing is quoted: a quote works with plain text only, and this is not")
+
+    def _call(self, msg_type: MsgType = MsgType.TEXT, **fields: Any) -> None:
+        self._calls.append(PostMessage(self._facts.conversation, msg_type, **fields))
+
+
+def _takes_text(body: Body) -> bool:
+    """Whether a body shares its call with text."""
+    if isinstance(body, Media):
+        return body.kind is FileType.IMAGE
+    return isinstance(body, CardBlock) and isinstance(body.card.markdown.get("content"), str)

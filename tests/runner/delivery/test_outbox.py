@@ -1,0 +1,249 @@
+"""The outbox against a scripted platform and a credit store in memory."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from onebridge.delivery.credits import order_candidates
+from onebridge.delivery.lanes import Lanes
+from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
+from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.calls import PostMessage, Receipt, SendPlan
+from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
+from onebridge.store.ports import Credit, ReplyBy, TakenCredit
+from onebridge.supervision import Backoff
+
+GROUP = Conversation(AppId("102000001"), Scene.GROUP, "G" * 32)
+CHANNEL = Conversation(AppId("102000001"), Scene.CHANNEL, "630114207")
+NOW = 1_000.0
+
+
+class FixedClock:
+    def now(self) -> float:
+        return NOW
+
+    def monotonic(self) -> float:
+        return NOW
+
+
+class Ledger:
+    """Credits of one conversation, in memory."""
+
+    def __init__(self, *credits: Credit) -> None:
+        self.credits = {credit.reply_id: credit for credit in credits}
+        self.numbers: dict[str, int] = {}
+        self.returned: list[TakenCredit] = []
+
+    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+        return [
+            credit for credit in self.credits.values() if credit.left and credit.closes_at > now
+        ]
+
+    async def take_credits(
+        self, conversation: Conversation, wanted: Sequence[str], now: float
+    ) -> list[TakenCredit] | None:
+        if any(
+            reply_id not in self.credits or self.credits[reply_id].left < wanted.count(reply_id)
+            for reply_id in wanted
+        ):
+            return None
+        taken = []
+        for reply_id in wanted:
+            credit = self.credits[reply_id]
+            self.credits[reply_id] = msgspec.structs.replace(credit, taken=credit.taken + 1)
+            self.numbers[reply_id] = self.numbers.get(reply_id, 0) + 1
+            taken.append(TakenCredit(reply_id, credit.by, self.numbers[reply_id]))
+        return taken
+
+    async def return_credits(
+        self, conversation: Conversation, taken: Sequence[TakenCredit]
+    ) -> None:
+        self.returned.extend(taken)
+        for one in taken:
+            credit = self.credits[one.reply_id]
+            self.credits[one.reply_id] = msgspec.structs.replace(credit, taken=credit.taken - 1)
+
+    async def spend_credit(self, conversation: Conversation, reply_id: str) -> None:
+        credit = self.credits[reply_id]
+        self.credits[reply_id] = msgspec.structs.replace(credit, taken=credit.quota)
+
+
+Step = Receipt | Exception
+
+
+class Platform:
+    """Answers calls by a script; afterwards accepts everything."""
+
+    def __init__(self, *script: Step) -> None:
+        self.script = list(script)
+        self.calls: list[PostMessage] = []
+
+    async def post(self, call: PostMessage, /) -> Receipt:
+        self.calls.append(call)
+        step = self.script.pop(0) if self.script else Receipt(msg_id=f"sent-{len(self.calls)}")
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    @property
+    def keys(self) -> list[tuple[str, int] | None]:
+        return [
+            (call.reply.msg_id or call.reply.event_id, call.reply.msg_seq) if call.reply else None
+            for call in self.calls
+        ]
+
+
+def credit(
+    reply_id: str = "m1", *, quota: int = 5, taken: int = 0, opens_at: float = NOW - 10
+) -> Credit:
+    return Credit(
+        GROUP, reply_id, ReplyBy.MSG_ID, "author", opens_at, opens_at + 300, quota, taken
+    )
+
+
+def refusal(code: int, status: int = 400) -> PlatformError:
+    return PlatformError("POST /v2/groups", http_status=status, err_code=code, message="no")
+
+
+LOST = PlatformUnreachableError("POST /v2/groups", "no answer in time", certain=False)
+NEVER_LEFT = PlatformUnreachableError("POST /v2/groups", "refused", certain=True)
+
+
+def delivery(
+    *texts: str, conversation: Conversation = GROUP, proactive: bool = True
+) -> Delivery:
+    def plan(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+        suffix = "".join(sorted(f"!{act.value}" for act in refusals))
+        return SendPlan(tuple(PostMessage(conversation, content=text + suffix) for text in texts))
+
+    def order(credits: Sequence[Credit], now: float) -> list[Credit]:
+        return order_candidates(credits, now=now)
+
+    return Delivery(conversation, plan, order, proactive)
+
+
+async def run(platform: Platform, ledger: Ledger, message: Delivery) -> None:
+    outbox = Outbox(platform.post, ledger, FixedClock(), lambda: Backoff(0.0, 0.0))
+    with Lanes().enter(message.conversation) as turn:
+        await outbox.deliver(turn, message)
+
+
+async def test_each_part_takes_the_next_number() -> None:
+    platform, ledger = Platform(), Ledger(credit())
+    message = delivery("a", "b", "c")
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 1), ("m1", 2), ("m1", 3)]
+    assert [receipt.msg_id for receipt in message.receipts] == ["sent-1", "sent-2", "sent-3"]
+
+
+async def test_a_lost_answer_is_repeated_with_the_same_pair_and_a_duplicate_means_delivered() -> None:
+    platform, ledger = Platform(LOST, refusal(40054005)), Ledger(credit())
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 1), ("m1", 1)]
+    assert message.receipts == [Receipt(was_duplicate=True)]
+    assert not message.uncertain
+
+
+async def test_a_duplicate_at_first_means_that_the_number_was_taken() -> None:
+    platform, ledger = Platform(refusal(40054005), refusal(40054005)), Ledger(credit())
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 1), ("m1", 2), ("m1", 3)]
+    assert message.receipts[0].msg_id == "sent-3"
+
+
+async def test_a_duplicate_after_a_certain_failure_is_not_taken_for_delivered() -> None:
+    platform, ledger = Platform(NEVER_LEFT, refusal(40054005)), Ledger(credit())
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 1), ("m1", 1), ("m1", 2)]
+    assert message.receipts[0].msg_id == "sent-3"
+
+
+async def test_a_spent_credit_gives_way_to_the_next() -> None:
+    ledger = Ledger(credit("new", opens_at=NOW - 1), credit("old", opens_at=NOW - 20))
+    platform = Platform(refusal(40034128))
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert platform.keys == [("new", 1), ("old", 1)]
+    assert ledger.credits["new"].left == 0
+
+
+async def test_a_spent_credit_after_a_lost_answer_is_not_posted_with_another() -> None:
+    ledger = Ledger(credit("new", opens_at=NOW - 1), credit("old", opens_at=NOW - 20))
+    platform = Platform(LOST, refusal(40034128))
+    message = delivery("a")
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert platform.keys == [("new", 1), ("new", 1)]
+    assert message.uncertain
+
+
+async def test_without_a_key_a_lost_answer_is_never_repeated() -> None:
+    platform, ledger = Platform(LOST), Ledger()
+    message = delivery("a", conversation=CHANNEL)
+    with pytest.raises(PlatformUnreachableError):
+        await run(platform, ledger, message)
+    assert platform.keys == [None]
+    assert message.uncertain
+
+
+async def test_without_a_key_a_call_that_never_left_is_repeated() -> None:
+    platform, ledger = Platform(NEVER_LEFT, refusal(0, status=429)), Ledger()
+    message = delivery("a", conversation=CHANNEL)
+    await run(platform, ledger, message)
+    assert len(platform.calls) == 3
+    assert not message.uncertain
+
+
+async def test_refused_url_is_planned_again_once() -> None:
+    platform, ledger = Platform(refusal(40054010), refusal(40054010)), Ledger(credit())
+    message = delivery("a")
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert [call.content for call in platform.calls] == ["a", "a!url_refused"]
+    assert platform.keys == [("m1", 1), ("m1", 2)]
+
+
+async def test_what_follows_a_refused_part_is_given_back() -> None:
+    platform, ledger = Platform(Receipt(msg_id="one"), refusal(40034006)), Ledger(credit())
+    message = delivery("a", "b", "c")
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert [receipt.msg_id for receipt in message.receipts] == ["one"]
+    assert [one.msg_seq for one in ledger.returned] == [3]
+    assert ledger.credits["m1"].taken == 2
+
+
+async def test_too_few_credits_and_no_speaking_first_sends_nothing() -> None:
+    platform, ledger = Platform(), Ledger(credit(quota=5, taken=4))
+    with pytest.raises(NoCreditError):
+        await run(platform, ledger, delivery("a", "b", proactive=False))
+    assert platform.calls == []
+    assert ledger.credits["m1"].taken == 4
+
+
+async def test_too_few_credits_speaks_first_with_the_rest() -> None:
+    platform, ledger = Platform(), Ledger(credit(quota=5, taken=4))
+    await run(platform, ledger, delivery("a", "b"))
+    assert platform.keys == [("m1", 1), None]
+
+
+async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
+    platform = Platform()
+    ledger = Ledger(*(credit(f"m{index}", opens_at=NOW - 1 - index) for index in range(200)))
+    outbox = Outbox(platform.post, ledger, FixedClock(), lambda: Backoff(0.0, 0.0))
+    lanes = Lanes(length=1000)
+
+    async def send(index: int) -> None:
+        with lanes.enter(GROUP) as turn:
+            await outbox.deliver(turn, delivery(str(index)))
+
+    async with asyncio.TaskGroup() as tasks:
+        for index in range(1000):
+            tasks.create_task(send(index))
+    assert [call.content for call in platform.calls] == [str(index) for index in range(1000)]
+    assert len(set(platform.keys)) == 1000

@@ -1,0 +1,1 @@
+"""Programs for those who work on onebridge; nothing of it is installed."""
