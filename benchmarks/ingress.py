@@ -109,19 +109,16 @@ async def measure_relay(events: int, rounds: int) -> list[float]:
     """The relay's rates."""
     port, out = free_port(), free_port()
     platform = f"http://127.0.0.1:{port}"
-    with (
-        process(str(HERE / "platform_side.py"), str(port)),
-        process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out)) as _,
-    ):
+    with process(str(HERE / "platform_side.py"), str(port)):
         async with aiohttp.ClientSession() as session:
             await until_up(session, f"{platform}/gateway/bot")
-            raise_if_dead = f"{platform}/bench/wait"
-            async with client(f"ws://127.0.0.1:{out}") as connection:
-                await until_up(session, raise_if_dead)
-                rates = []
-                for _ in range(rounds + 1):
-                    rate, _ = await one_round(session, platform, connection, events)
-                    rates.append(rate)
+            with process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out)):
+                async with client(f"ws://127.0.0.1:{out}") as connection:
+                    await until_up(session, f"{platform}/bench/wait")
+                    rates = []
+                    for _ in range(rounds + 1):
+                        rate, _ = await one_round(session, platform, connection, events)
+                        rates.append(rate)
     return rates[1:]
 
 

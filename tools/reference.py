@@ -1,7 +1,8 @@
 """Write the generated pages: ``python -m tools.reference`` (``make docs``).
 
 ``docs/reference/config.md`` and ``docs/config.schema.json`` come from the configuration types,
-``docs/reference/cli.md`` from the commands. A test compares them with what is checked in.
+``docs/reference/cli.md`` from the commands, ``docs/reference/actions.md`` from the action table. A
+test compares them with what is checked in.
 """
 
 import json
@@ -15,9 +16,11 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
+from onebridge.bridge.actions import Actions
 from onebridge.cli import main
 from onebridge.config import Config, EventFilter, Part
 from onebridge.config_file import schema
+from onebridge.onebot.params import Param
 from tools.config_meanings import MEANINGS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -26,16 +29,25 @@ CONFIG_INTRODUCTION = """# Configuration
 
 <!-- Written by `make docs` from onebridge/config.py and tools/config_meanings.py. -->
 
-`config.json` is JSON in UTF-8. Only `app_id` and `app_secret` have no default. Unknown keys and
-wrong values are errors that name the key. Any string may be `"env:NAME"` (an environment variable; a
-`.env` beside the file is read) or `"file:PATH"` (the content of a file). `onebridge check` says what
-is wrong without starting. For completion in editors: `"$schema": "docs/config.schema.json"`, or
-`onebridge schema`.
+`config.json` is JSON in UTF-8. Only `app_id` and `app_secret` have no default. Unknown keys
+and wrong values are errors that name the key. Any string may be `"env:NAME"` (an environment
+variable; a `.env` beside the file is read) or `"file:PATH"` (the content of a file).
+`onebridge check` says what is wrong without starting. For completion in editors:
+`"$schema": "docs/config.schema.json"`, or `onebridge schema`.
 """
 
 CLI_INTRODUCTION = """# Command line
 
 <!-- Written by `make docs` from onebridge/cli. -->
+"""
+
+ACTIONS_INTRODUCTION = """# Actions
+
+<!-- Written by `make docs` from onebridge/bridge/actions.py. -->
+
+What applications can ask for, over every transport. Ids may be numbers, their decimal text, or
+openids. Each name also works with `_async` behind it. `get_supported_actions` answers with this
+list; any other name is answered with retcode 1404.
 """
 
 
@@ -146,11 +158,47 @@ def cli_page() -> str:
     """``docs/reference/cli.md``."""
     sections = [CLI_INTRODUCTION]
     for path, command in commands(main, "onebridge"):
-        with click.Context(command, info_name=path, terminal_width=90) as context:
+        with click.Context(
+            command,
+            info_name=path,
+            terminal_width=90,
+            help_option_names=main.context_settings["help_option_names"],
+        ) as context:
             help_text = command.get_help(context)
         level = "#" * min(path.count(" ") + 2, 4)
         sections.append(f"{level} {path}\n\n```text\n{help_text}\n```\n")
     return "\n".join(sections)
+
+
+def actions_page() -> str:
+    """``docs/reference/actions.md``."""
+    nothing: Any = None
+    table = Actions(
+        bot=nothing,
+        people=nothing,
+        messaging=nothing,
+        targets=nothing,
+        quick=nothing,
+        status=dict,
+        strict=False,
+    ).table
+    sections = [ACTIONS_INTRODUCTION]
+    for name, action in sorted(table.items()):
+        sections.append(f"## {name}\n\n{action.doc}\n")
+        if action.params:
+            sections.append(_params(action.params))
+    return "\n".join(sections)
+
+
+def _params(params: tuple[Param, ...]) -> str:
+    lines = ["| param | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for param in params:
+        kind = ", ".join(f"`{choice}`" for choice in param.choices) or param.kind.name
+        default = "" if param.default is None else f"`{json.dumps(param.default)}`"
+        default = "**required**" if param.required else default
+        names = ", ".join(f"`{name}`" for name in (param.name, *param.aliases))
+        lines.append(f"| {names} | {kind} | {default} | {param.doc} |")
+    return "\n".join(lines) + "\n"
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -172,6 +220,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "reference" / "config.md": config_page(),
         DOCS / "reference" / "cli.md": cli_page(),
+        DOCS / "reference" / "actions.md": actions_page(),
         DOCS / "config.schema.json": config_schema(),
     }
 

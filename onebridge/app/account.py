@@ -22,6 +22,7 @@ from onebridge.delivery.outbox import Outbox
 from onebridge.errors import GatewayError, OnebridgeError
 from onebridge.keys import SINGLE_SHARD, AppId, Shard
 from onebridge.media.upload import MediaUploads
+from onebridge.media.values import Fetched
 from onebridge.observability import get_logger
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.calls import BotProfile
@@ -64,7 +65,7 @@ class Shared(msgspec.Struct, frozen=True):
     config: Config
     store: Store
     http: aiohttp.ClientSession
-    media_http: aiohttp.ClientSession
+    fetch: Callable[[str], Awaitable[Fetched]]
     bots: Bots
     clock: Clock
 
@@ -237,8 +238,8 @@ class Account:
             outbox=Outbox(self._rest.post_message, store, self._shared.clock),
             uploads=MediaUploads(
                 self._rest.upload,
-                settings=config.media,
-                http=self._shared.media_http,
+                fetch=self._shared.fetch,
+                tasks=tasks,
                 clock=self._shared.clock,
             ),
             recall=self._rest.recall,

@@ -18,6 +18,7 @@ from onebridge.bridge.bot import Bots
 from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config
 from onebridge.errors import ConfigError, StoreUnavailableError
+from onebridge.media.fetch import MediaFetcher
 from onebridge.observability import get_logger
 from onebridge.onebot.transports.server import Health, build_server
 from onebridge.store.ports import Store
@@ -94,9 +95,9 @@ class Process:
         try:
             async with (
                 aiohttp.ClientSession(connector=connector) as http,
-                aiohttp.ClientSession() as media_http,
+                MediaFetcher(self.config.media) as media,
             ):
-                shared = Shared(self.config, store, http, media_http, bots, self._clock)
+                shared = Shared(self.config, store, http, media.fetch, bots, self._clock)
                 self.accounts = [
                     Account(settings, self._platform_of(settings), shared)
                     for settings in self.config.accounts

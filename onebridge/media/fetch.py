@@ -7,15 +7,18 @@ section 4.4).
 import asyncio
 import re
 from base64 import b64decode
+from types import TracebackType
+from typing import Self
 from urllib.parse import unquote_to_bytes
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from onebridge.config import MediaSettings
 from onebridge.errors import MediaError
 from onebridge.media.files import is_path, read_file
 from onebridge.media.values import Fetched, shown_bytes
-from onebridge.media.web import fetch_url
+from onebridge.media.web import fetch_url, open_session
 
 DECODE_ON_LOOP = 1 << 20
 """Characters of base64 that are decoded at once; more would hold up everything else."""
@@ -24,41 +27,68 @@ _BLANKS = re.compile(r"\s+")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
-async def fetch(source: str, *, settings: MediaSettings, session: aiohttp.ClientSession) -> Fetched:
-    """The file that a source names.
+class MediaFetcher:
+    """Gets files; an async context manager, since it holds connections.
 
-    Args:
-        source: As the application gave it.
-        settings: Limits of size, time, addresses and folders.
-        session: From ``web.open_session`` with the same settings: it refuses private addresses.
-
-    Raises:
-        MediaError: It cannot be had; the words say what to do.
+    The session is its own and not handed in: one without the address checks must not get here.
     """
-    try:
-        async with asyncio.timeout(settings.timeout):
-            return await _fetch(source, settings, session)
-    except TimeoutError as error:
+
+    def __init__(self, settings: MediaSettings, resolver: AbstractResolver | None = None) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            settings: Limits of size, time, addresses and folders.
+            resolver: What resolves names; the system's if there is none.
+        """
+        self._settings = settings
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self._settings, self._resolver)
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def fetch(self, source: str) -> Fetched:
+        """The file that a source names, as the application gave it.
+
+        Raises:
+            MediaError: It cannot be had; the words say what to do.
+        """
+        limit = self._settings.timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await self._fetch(source)
+        except TimeoutError as error:
+            raise MediaError(
+                source, f"the file did not arrive within {limit:g} s (media.timeout)"
+            ) from error
+
+    async def _fetch(self, source: str) -> Fetched:
+        scheme, _, rest = source.partition(":")
+        scheme = scheme.lower()
+        max_bytes = self._settings.max_bytes
+        if scheme == "base64":
+            return await _decode(source, rest.removeprefix("//"), "", max_bytes)
+        if scheme == "data":
+            return await _read_data_url(source, rest, max_bytes)
+        if scheme in ("http", "https"):
+            assert self._session is not None, "used inside its context"
+            return await fetch_url(source, settings=self._settings, session=self._session)
+        if is_path(source):
+            return await asyncio.to_thread(read_file, source, self._settings)
         raise MediaError(
-            source, f"the file did not arrive within {settings.timeout:g} s (media.timeout)"
-        ) from error
-
-
-async def _fetch(source: str, settings: MediaSettings, session: aiohttp.ClientSession) -> Fetched:
-    scheme, _, rest = source.partition(":")
-    scheme = scheme.lower()
-    if scheme == "base64":
-        return await _decode(source, rest.removeprefix("//"), "", settings.max_bytes)
-    if scheme == "data":
-        return await _read_data_url(source, rest, settings.max_bytes)
-    if scheme in ("http", "https"):
-        return await fetch_url(source, settings=settings, session=session)
-    if is_path(source):
-        return await asyncio.to_thread(read_file, source, settings)
-    raise MediaError(
-        source,
-        "the file should be given as base64://, data:, http(s)://, file:// or an absolute path",
-    )
+            source,
+            "the file should be given as base64://, data:, http(s)://, file:// or an absolute path",
+        )
 
 
 async def _read_data_url(source: str, rest: str, max_bytes: int) -> Fetched:

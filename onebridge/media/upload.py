@@ -29,15 +29,15 @@ from onebridge.observability import counters
 from onebridge.qq.calls import FileType, MediaNeed, PreparedMedia, Upload, UploadMedia
 
 FILES_AT_ONCE = 4
-"""Files in memory at a time, fetched or uploaded; with ``media.max_bytes`` this bounds memory. Whoever
-comes later waits; lanes and connections bound how many can."""
+"""Files in memory at a time, fetched or uploaded; with ``media.max_bytes`` this bounds memory.
+Whoever comes later waits; lanes and connections bound how many can."""
 
 REMEMBERED = 4096
 """Uploads whose ``file_info`` is kept; the one that was not used for longest goes first."""
 
 EXPIRY_MARGIN = 120.0
-"""Seconds before its end at which a ``file_info`` is no longer used: the message may have to wait in
-its lane until it is posted."""
+"""Seconds before its end at which a ``file_info`` is no longer used: the message may have to wait
+in its lane until it is posted."""
 
 HASH_ON_LOOP = 1 << 20
 """Bytes that are hashed at once; more would hold up everything else."""
@@ -88,19 +88,19 @@ class MediaUploads:
 
     def __init__(
         self,
-        fetch: Callable[[str], Awaitable[Fetched]],
         upload: Callable[[UploadMedia], Awaitable[Upload]],
+        *,
+        fetch: Callable[[str], Awaitable[Fetched]],
         tasks: asyncio.TaskGroup,
         clock: Clock,
-        *,
         files_at_once: int = FILES_AT_ONCE,
         remembered: int = REMEMBERED,
     ) -> None:
         """Nothing is started before a file is needed.
 
         Args:
-            fetch: Gets the bytes of a source (``media.fetch.fetch`` with its settings).
             upload: Uploads to the platform (``QQRest.upload``).
+            fetch: Gets the bytes of a source (``MediaFetcher.fetch``).
             tasks: Owns the uploads. They outlive an action that is cut short: the file is most
                 likely wanted again.
             clock: For expiry.
@@ -167,7 +167,9 @@ class MediaUploads:
             if flight is None:
                 flight = _Flight()
                 call = UploadMedia(conversation, need.kind, data=fetched.data, file_name=name)
-                self._tasks.create_task(self._fly(flight, key, call), name="media.upload")
+                task = self._tasks.create_task(self._fly(flight, key, call), name="media.upload")
+                # Also for a task that is cancelled before it begins.
+                task.add_done_callback(lambda _: self._land(flight, key))
                 self._flights[key] = flight
                 handed_on = True
             return flight
@@ -177,15 +179,18 @@ class MediaUploads:
 
     async def _fly(self, flight: _Flight, key: _Key, call: UploadMedia) -> None:
         try:
-            uploaded = flight.outcome = await self._upload(call)
-            self._remember(key, uploaded)
-            counters["media.uploaded"] += 1
+            uploaded = await self._upload(call)
         except OnebridgeError as error:
             flight.outcome = error
-        finally:
-            del self._flights[key]
-            flight.done.set()
-            self._places.release()
+        else:
+            flight.outcome = uploaded
+            self._remember(key, uploaded)
+            counters["media.uploaded"] += 1
+
+    def _land(self, flight: _Flight, key: _Key) -> None:
+        del self._flights[key]
+        flight.done.set()
+        self._places.release()
 
     def _known(self, key: _Key) -> Upload | None:
         known = self._uploads.get(key)
@@ -219,11 +224,8 @@ def _check_format(need: MediaNeed, found: Format) -> None:
 
 
 def _file_name(need: MediaNeed, fetched: Fetched, found: Format) -> str:
-    """The name that is shown; with an extension, or QQ offers no program to open it."""
-    name = need.name or fetched.name
-    if not name:
-        return f"{need.kind.name.lower()}.{found.extension}"
-    return name
+    """The name that is shown, made up where there is none; QQ tells what opens it by its end."""
+    return need.name or fetched.name or f"{need.kind.name.lower()}.{found.extension}"
 
 
 async def _digest(data: bytes) -> bytes:

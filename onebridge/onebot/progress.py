@@ -58,6 +58,7 @@ class Progress:
         while self._open and self._open[0] <= log_seq:
             self._low = self._open.popleft()
             self._above.discard(self._low)
+        self._advance()
 
     def skip_to(self, log_seq: int) -> None:
         """There is nothing left in the log up to here; what is open still holds the mark."""

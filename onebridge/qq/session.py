@@ -215,7 +215,7 @@ class GatewaySession:
 
     def confirm(self, session_id: str, seq: int) -> None:
         """Everything of that session up to ``seq`` is durable."""
-        if seq > self.confirmed_seq:
+        if session_id == self.session_id and seq > self.confirmed_seq:
             self.confirmed_seq = seq
             self.received_seq = max(self.received_seq, seq)
 

@@ -1,16 +1,16 @@
 """Keeps web pages from driving the sandbox, and browsers from running what people wrote.
 
 A loopback server without a password can be reached by any page open in a browser on the same
-machine: by a request of another origin, or by a name that resolves to 127.0.0.1. So foreign ``Host``
-names, foreign origins and cross-site requests are refused, and the chat page runs under a strict
-policy.
+machine: by a request of another origin, or by a name that resolves to 127.0.0.1. So foreign names
+and origins and cross-site requests are refused, and the chat page runs under a strict policy.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 # The names that programs with fixed hosts ask for (qq-platform.md section 2).
 PLATFORM_HOSTS = (
@@ -27,8 +27,6 @@ PAGE_POLICY = (
     "frame-ancestors 'none'"
 )
 FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def host_of(netloc: str) -> str:
@@ -65,7 +63,7 @@ def refusal(
     return ""
 
 
-def guard(hosts: Iterable[str]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(hosts: Iterable[str]) -> Middleware:
     """The middleware.
 
     Args:

@@ -88,7 +88,7 @@ class User(Struct):
         openid: ``user_openid``, and ``member_openid`` in every group.
         guild_id: Their id in the guild world; nothing maps one to the other (section 9).
         name: Shown name.
-        avatar: Picture URL for guild events.
+        avatar: Picture URL for guild events; made up where it is empty.
         friend: Whether they have added the bot.
         push: Whether they allow proactive C2C messages.
         dm_open: Whether the bot may open a DM with them.

@@ -12,7 +12,7 @@ from onebridge.sandbox.events import guild_bot, guild_payload, guild_user, is_me
 from onebridge.sandbox.ids import rfc3339
 from onebridge.sandbox.ledger import Ticket
 from onebridge.sandbox.model import Bot, Channel, Group, Guild, Json, Message, Scene, User
-from onebridge.sandbox.world import Event, World
+from onebridge.sandbox.world import Event, World, first
 
 Builder = Callable[[World, Bot, Json], Json]
 
@@ -20,26 +20,26 @@ Builder = Callable[[World, Bot, Json], Json]
 def _user(world: World, bot: Bot, key: object) -> User:
     if key:
         return world.user(str(key))
-    return next(user for user in world.users.values() if user.app_id == bot.app_id)
+    return first((user for user in world.users.values() if user.app_id == bot.app_id), "user")
 
 
 def _group(world: World, bot: Bot, fields: Json) -> Group:
     if key := fields.get("group_openid"):
         return world.group(str(key))
-    return next(group for group in world.groups.values() if group.app_id == bot.app_id)
+    return first((group for group in world.groups.values() if group.app_id == bot.app_id), "group")
 
 
 def _guild(world: World, bot: Bot, fields: Json) -> Guild:
     key = str(fields.get("guild_id") or "")
     if key in world.guilds:
         return world.guilds[key]
-    return next(guild for guild in world.guilds.values() if guild.app_id == bot.app_id)
+    return first((guild for guild in world.guilds.values() if guild.app_id == bot.app_id), "guild")
 
 
 def _channel(world: World, bot: Bot, fields: Json) -> Channel:
     if key := fields.get("channel_id"):
         return world.channel(str(key))
-    return next(iter(_guild(world, bot, fields).channels.values()))
+    return first(_guild(world, bot, fields).channels.values(), "channel")
 
 
 def guild_object(guild: Guild, people: int | None = None) -> Json:
@@ -294,7 +294,7 @@ def build(world: World, bot: Bot, event_type: str, fields: Json) -> Event:
     """A complete event; a type that is not in the documents carries the fields alone.
 
     Raises:
-        LookupError: A field names somebody or something that does not exist.
+        MissingError: A field names somebody or something that does not exist.
     """
     builder = BUILDERS.get(event_type)
     d = (builder(world, bot, fields) if builder else {}) | fields

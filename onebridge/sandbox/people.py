@@ -10,7 +10,7 @@ from onebridge.sandbox import notices
 from onebridge.sandbox.events import message_events
 from onebridge.sandbox.ledger import Ticket
 from onebridge.sandbox.model import Bot, DirectChat, Json, Message, Scene, User
-from onebridge.sandbox.world import Event, World
+from onebridge.sandbox.world import Event, MissingError, World, first
 
 _MENTION = re.compile(r"<@!?(\w+)>")
 
@@ -23,20 +23,20 @@ def _place(world: World, scene: Scene, conversation: str, user: str) -> tuple[st
     """Conversation, AppID and person; what is left out is the first that fits."""
     match scene:
         case Scene.GROUP:
-            group = world.group(conversation or next(iter(world.groups)))
-            who = world.user(user or next(iter(group.members)))
+            group = world.group(conversation or first(world.groups, "group"))
+            who = world.user(user or first(group.members, "member"))
             if who.openid not in group.members:
                 raise ForbiddenError(f"{who.name} is not a member of {group.name}")
             if group.muted.get(who.openid, 0.0) > world.now:
                 raise ForbiddenError(f"{who.name} is muted in {group.name}")
             return group.openid, group.app_id, who
         case Scene.C2C:
-            who = world.user(conversation or user or next(iter(world.users)))
+            who = world.user(conversation or user or first(world.users, "user"))
             if not who.friend:
                 raise ForbiddenError(f"{who.name} has removed the bot")
             return who.openid, who.app_id, who
         case Scene.CHANNEL:
-            channel = world.channel(conversation or next(iter(world.channels)))
+            channel = world.channel(conversation or first(world.channels, "channel"))
             guild = world.guilds[channel.guild_id]
             who = world.user(user or guild.owner_id)
             member = guild.members.get(who.guild_id)
@@ -52,11 +52,11 @@ def find_dm(world: World, conversation: str, user: str) -> DirectChat:
     """A DM session by its guild id, or a person's, opened where there is none."""
     if conversation in world.dms:
         return world.dms[conversation]
-    who = world.user(conversation or user or next(iter(world.users)))
+    who = world.user(conversation or user or first(world.users, "user"))
     for guild in world.guilds.values():
         if who.guild_id in guild.members:
             return world.open_dm(who, guild)
-    raise LookupError(f"{who.name} shares no guild with the bot")
+    raise MissingError(f"{who.name} shares no guild with the bot")
 
 
 def _with_mentions(
@@ -80,7 +80,7 @@ def _with_mentions(
             return "@everyone" if scene.is_guild else "<@all>"
         try:
             user = world.user(key)
-        except LookupError:
+        except MissingError:
             return found[0]
         named.append(user.openid)
         return f"<@!{user.guild_id}>" if scene.is_guild else f"<@{user.openid}>"
@@ -119,7 +119,7 @@ def say(
         forward: Texts of a merged forward that is quoted (section 6.3).
 
     Raises:
-        LookupError: No such person, place or quoted message.
+        MissingError: No such person, place or quoted message.
         ForbiddenError: They may not write there.
     """
     place, app_id, who = _place(world, scene, conversation, user)
@@ -188,7 +188,7 @@ def announce(world: World, bot: Bot, event_type: str, fields: Json) -> tuple[str
         The outer id (what ``event_id`` must name) and the event.
 
     Raises:
-        LookupError: A field names somebody or something that does not exist.
+        MissingError: A field names somebody or something that does not exist.
     """
     event = notices.build(world, bot, event_type, fields)
     notices.apply(world, event)
@@ -199,7 +199,7 @@ def recall(world: World, message_id: str, user: str = "") -> Message:
     """A person takes a message back: their own, or as an administrator another's.
 
     Raises:
-        LookupError: No such message or person.
+        MissingError: No such message or person.
         ForbiddenError: It is not theirs to recall.
     """
     message = world.message(message_id)
@@ -227,14 +227,14 @@ def find_button(message: Message, button_id: str) -> Json:
     """A button of a shown keyboard, by its ``id`` or else by its position as ``row.column``.
 
     Raises:
-        LookupError: There is no such button.
+        MissingError: There is no such button.
     """
     rows = ((message.keyboard or {}).get("content") or {}).get("rows") or []
     for row_number, row in enumerate(rows):
         for column, button in enumerate(row["buttons"]):
             if button_id in (str(button.get("id") or ""), f"{row_number}.{column}"):
                 return dict(button)
-    raise LookupError(f"no button {button_id}")
+    raise MissingError(f"no button {button_id}")
 
 
 def press(world: World, message_id: str, button_id: str, user: str) -> Json:
@@ -245,7 +245,7 @@ def press(world: World, message_id: str, button_id: str, user: str) -> Json:
         ``{"interaction_id", "event_id"}`` for a callback (section 7.9).
 
     Raises:
-        LookupError: No such message, button or person.
+        MissingError: No such message, button or person.
         ForbiddenError: The button is not for them.
     """
     message = world.message(message_id)

@@ -15,7 +15,7 @@ from onebridge.sandbox.model import Bot, Json, Message, Post, Scene
 from onebridge.sandbox.notices import audit_event
 from onebridge.sandbox.people import next_seq
 from onebridge.sandbox.rules import RefusalError, Send
-from onebridge.sandbox.world import Event, World
+from onebridge.sandbox.world import Event, MissingError, World
 
 INPUT_NOTIFY = 6
 MEDIA = 7
@@ -158,7 +158,7 @@ def _quote_of(world: World, send: Send) -> str:
         return ""
     try:
         quoted = world.message(send.reference)
-    except LookupError:
+    except MissingError:
         if send.scene.is_guild and not send.reference_optional:
             raise RefusalError(50039) from None
         return ""
@@ -210,6 +210,7 @@ def _show(
         world.audits[audit_id] = message
         if len(world.audits) > 1000:
             world.audits.popitem(last=False)
+        world.changes.publish("state", None)
         return Posted(message, audit_id)
     world.add_message(message)
     echo(world, bot, message)

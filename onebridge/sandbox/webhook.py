@@ -68,6 +68,7 @@ class Webhooks:
         self._world = world
         self._faults = faults
         self._queues: dict[str, asyncio.Queue[tuple[str, str, bytes]]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
         self._numbers: dict[str, int] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -78,6 +79,14 @@ class Webhooks:
         self._tasks = tasks
         self._client = client
 
+    def end(self) -> None:
+        """Stop sending; what is queued is lost."""
+        for worker in self._workers.values():
+            worker.cancel()
+        self._workers.clear()
+        self._queues.clear()
+        self._tasks = None
+
     def dispatch(self, bot: Bot, event_id: str, event: Event) -> None:
         """Queue an event; a full queue loses it, as the platform would after its retries."""
         if bot.webhook_url is None or self._tasks is None:
@@ -85,7 +94,8 @@ class Webhooks:
         queue = self._queues.get(bot.app_id)
         if queue is None:
             queue = self._queues[bot.app_id] = asyncio.Queue(BACKLOG)
-            self._tasks.create_task(self._deliver_all(bot, queue), name="sandbox webhook")
+            worker = self._tasks.create_task(self._deliver_all(bot, queue), name="sandbox webhook")
+            self._workers[bot.app_id] = worker
         number = self._numbers[bot.app_id] = self._numbers.get(bot.app_id, 0) + 1
         frame = {"op": 0, "s": number, "t": event.t, "id": event_id, "d": event.d}
         try:

@@ -6,7 +6,7 @@ leave through ``World.sinks``; people and tests watch ``World.changes``.
 
 import random
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from onebridge.clock import Clock, SystemClock
@@ -30,8 +30,13 @@ from onebridge.sandbox.model import (
 )
 
 Answer = TypeVar("Answer")
+Thing = TypeVar("Thing")
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
+
+
+class MissingError(Exception):
+    """Nobody and nothing is known by that name or id."""
 
 
 class Event(NamedTuple):
@@ -43,6 +48,17 @@ class Event(NamedTuple):
 
 
 Sink = Callable[[Bot, str, Event], None]
+
+
+def first(things: Iterable[Thing], what: str) -> Thing:
+    """The first of several things that a caller left to the sandbox.
+
+    Raises:
+        MissingError: There is none.
+    """
+    for thing in things:
+        return thing
+    raise MissingError(f"no {what} at all")
 
 
 class ShiftedClock:
@@ -136,6 +152,7 @@ class World:
         """A new person whom the bot may meet; ``fields`` are those of ``User``."""
         ids = {"openid": self.ids.openid(), "guild_id": self.ids.decimal()}
         user = User(app_id=self.bot(app_id).app_id, name=name, **(ids | fields))
+        user.avatar = user.avatar or f"https://thirdqq.qlogo.cn/g?b=oidb&k={user.guild_id}&s=0"
         self.users[user.openid] = user
         self._user_by_guild_id[user.guild_id] = user.openid
         self.changes.publish("state", None)
@@ -198,15 +215,14 @@ class World:
         self.changes.publish("state", None)
         return chat
 
-    # Finding things. ``LookupError`` names what was not found.
+    # Finding things; ``MissingError`` names what was not found.
 
     def bot(self, app_id: str | None = None) -> Bot:
         """A bot by AppID, or the first one."""
-        if app_id is None:
-            return next(iter(self.bots.values()))
-        if app_id not in self.bots:
-            raise LookupError(f"no bot {app_id}")
-        return self.bots[app_id]
+        found = first(self.bots.values(), "bot") if app_id is None else self.bots.get(app_id)
+        if found is None:
+            raise MissingError(f"no bot {app_id}")
+        return found
 
     def user(self, key: str) -> User:
         """A person by openid, guild user id or name."""
@@ -214,7 +230,7 @@ class World:
         if found is None:
             found = next((user for user in self.users.values() if user.name == key), None)
         if found is None:
-            raise LookupError(f"no user {key}")
+            raise MissingError(f"no user {key}")
         return found
 
     def group(self, key: str) -> Group:
@@ -223,7 +239,7 @@ class World:
         if found is None:
             found = next((group for group in self.groups.values() if group.name == key), None)
         if found is None:
-            raise LookupError(f"no group {key}")
+            raise MissingError(f"no group {key}")
         return found
 
     def channel(self, key: str) -> Channel:
@@ -232,14 +248,14 @@ class World:
         if found is None:
             found = next((each for each in self.channels.values() if each.name == key), None)
         if found is None:
-            raise LookupError(f"no channel {key}")
+            raise MissingError(f"no channel {key}")
         return found
 
     def message(self, message_id: str) -> Message:
         """A message by id, or by its ``REFIDX_`` name."""
         found = self.messages.get(self._by_reference.get(message_id, message_id))
         if found is None:
-            raise LookupError(f"no message {message_id}")
+            raise MissingError(f"no message {message_id}")
         return found
 
     def file_url(self, file: StoredFile) -> str:

@@ -305,6 +305,8 @@ class Composer:
         if self._url_policy == "remove":
             self.note("links were removed (delivery.urls is remove)")
             return remove_urls(text, allow)
+        if self._facts.urls == "qrcode":
+            self.note("delivery.urls is qrcode, which this version cannot draw: space is used")
         self.note("links are broken by blanks: the platform refuses those that are not registered")
         return break_urls(text, allow)
 
@@ -314,7 +316,6 @@ class Composer:
             return "space"
         policy = self._manner.urls if facts.urls == "auto" else facts.urls
         if policy == "qrcode":
-            self.note("delivery.urls is qrcode, which this version cannot draw: space is used")
             return "space"
         if policy == "markdown" and (self._manner.has_tags or not facts.may_use_markdown):
             return "space"

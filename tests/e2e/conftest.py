@@ -1,6 +1,6 @@
 """The simulated platform for a module's tests, and what its programs said when one fails."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = yield  # type: ignore[misc]  # a wrapper is sent the result
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.failed:
         for program in Program.running:
             report.sections.append((f"output of {program.name}", program.tail()))
-    return report  # type: ignore[return-value]  # and returns it
+    return report
 
 
 @pytest.fixture(scope="module")

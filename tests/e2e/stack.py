@@ -1,22 +1,20 @@
 """The simulated platform and the bridge as processes, and the calls by which tests steer them."""
 
-import base64
 import json
 import struct
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from tests.e2e.programs import PATIENCE, Program, free_port, python
 
 TOKEN = "a token of the tests"
 SECRET = "a secret of the tests"
 SELF_ID = 10001
-Answer = TypeVar("Answer")
 
 
 def png(red: int, green: int, blue: int) -> bytes:
@@ -63,14 +61,170 @@ def request(
         return status, raw
 
 
-def eventually(ask: Callable[[], Answer | None], what: str, *needed: Program) -> Answer:
-    """Ask until there is an answer, while the programs that it takes are alive."""
+class Shown:
+    """A message as people on the platform see it."""
+
+    def __init__(self, platform: "Platform", fields: dict[str, Any]) -> None:
+        self._platform = platform
+        self.fields = fields
+        self.id: str = fields["id"]
+        self.number: int = fields["number"]
+        self.conversation: str = fields["conversation"]
+        self.quotes: str = fields["quote"]
+        self.is_from_bot: bool = fields["from_bot"]
+
+    @property
+    def text(self) -> str:
+        """What it says, Markdown as it was written."""
+        markdown: dict[str, str] | None = self.fields["markdown"]
+        content = self.fields["text"] if markdown is None else markdown["content"]
+        return str(content).strip()
+
+    @property
+    def pictures(self) -> list[bytes]:
+        """Its pictures."""
+        return [
+            self._platform.ask(file["path"])
+            for file in self.fields["files"]
+            if file["kind"] == "image"
+        ]
+
+    def __repr__(self) -> str:
+        return f"Shown({self.text!r}, number={self.number}, refused={self.fields['refused']})"
+
+
+class Platform:
+    """The simulated platform: its process, unless it runs already, and what people do there."""
+
+    def __init__(self, url: str = "") -> None:
+        self.url = url
+        self._program: Program | None = None
+
+    def __enter__(self) -> Self:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._program = python("platform", "-m", "onebridge", "sandbox", "--port", str(port))
+        wait_for_answer(f"{self.url}/control/state", self._program)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._program is not None
+        self._program.close()
+
+    def ask(self, path: str, body: object = None) -> Any:
+        """One call that works."""
+        status, answer = request(self.url + path, body)
+        assert status == 200, f"{path}: {status} {answer}"
+        return answer
+
+    def say(self, text: str, *, scene: str = "group", quoting: Shown | None = None) -> Shown:
+        """A person writes, and mentions the bot where that is usual."""
+        quote = quoting.id if quoting else ""
+        at_bot = scene in ("group", "channel")
+        body = {"text": text, "scene": scene, "at_bot": at_bot, "quote": quote}
+        return Shown(self, self.ask("/control/say", body))
+
+    def messages(self, conversation: str, after: int = 0, wait: float = 0.0) -> list[Shown]:
+        """What is to be seen in one place, oldest first; refused messages of the bot too."""
+        query = f"conversation={conversation}&after={after}&wait={wait}"
+        return [Shown(self, fields) for fields in self.ask(f"/control/messages?{query}")]
+
+    def answer_to(self, said: Shown) -> Shown:
+        """The bot's first message after one, which must not have been refused."""
+        seen = said.number
+        deadline = time.monotonic() + PATIENCE
+        while (left := deadline - time.monotonic()) > 0:
+            for message in self.messages(said.conversation, seen, wait=round(left, 1)):
+                if message.is_from_bot:
+                    assert not message.fields["refused"], message.fields
+                    return message
+                seen = message.number
+        raise AssertionError(f"no answer to {said}")
+
+    def sessions(self) -> dict[str, bool]:
+        """Gateway sessions, and whether each is connected."""
+        listed = self.ask("/control/state")["sessions"]
+        return {session["session_id"]: session["connected"] for session in listed}
+
+
+class Bridge:
+    """A bridge on that platform; killed and started again, it is the same one."""
+
+    def __init__(self, folder: Path, platform: Platform, **sections: object) -> None:
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._config = folder / "config.json"
+        self._program: Program | None = None
+        self._config.write_text(
+            json.dumps(
+                {
+                    "accounts": [
+                        {
+                            "app_id": "102000001",
+                            "app_secret": "sandbox-secret",
+                            "self_id": SELF_ID,
+                            "platform": {
+                                "api_url": platform.url,
+                                "token_url": f"{platform.url}/app/getAppAccessToken",
+                                "gateway_url": None,
+                            },
+                        }
+                    ],
+                    "server": {"port": port, "access_token": TOKEN},
+                    "log": {"level": "debug", "format": "json"},
+                    **sections,
+                }
+            )
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        command = ("-m", "onebridge", "run", "-c", str(self._config))
+        self._program = python("bridge", *command)
+        wait_for_answer(f"http://{self.address}/readyz", self._program)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        assert self._program is not None
+        self._program.kill()
+        self._program.close()
+
+    def call(self, action: str, **params: object) -> Any:
+        """``data`` of an action over HTTP."""
+        status, answer = request(
+            f"http://{self.address}/{action}", params, {"Authorization": f"Bearer {TOKEN}"}
+        )
+        assert (status, answer["status"]) == (200, "ok"), answer
+        return answer["data"]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._program is not None
+        self._program.close()
+
+
+def eventually(ask: Callable[[], object], what: str) -> None:
+    """Ask until the answer is true."""
     deadline = time.monotonic() + PATIENCE
-    while True:
-        answer = ask()
-        if answer is not None:
-            return answer
-        for program in needed:
-            assert program.returncode is None, f"{program.name} ended:\n{program.tail()}"
+    while not ask():
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
+
+
+def wait_for_answer(url: str, program: Program) -> None:
+    """Ask an address until it answers 200, while the program is alive."""
+    deadline = time.monotonic() + PATIENCE
+    said: object = None
+    while time.monotonic() < deadline:
+        assert program.returncode is None, f"{program.name} ended:\n{program.tail()}"
+        try:
+            status, said = request(url)
+        except OSError as error:
+            status, said = 0, error
+        if status == 200:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{url} does not answer 200 but {said!r}:\n{program.tail()}")

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.programs import free_port, python
-from tests.e2e.stack import OPENER, PATIENCE, Platform
+from tests.e2e.programs import PATIENCE, free_port, python
+from tests.e2e.stack import OPENER, Platform
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, str]]:
+def demo() -> Iterator[tuple[Platform, str]]:
     """The platform inside a running demo, and the address of its page."""
-    with python("demo", "-m", "onebridge", "demo") as program:
+    with python("demo", "-m", "onebridge", "demo", "--port", str(free_port())) as program:
         line = program.wait_for_line(r"http://[\w.:]+/chat/")
         found = re.search(r"(http://[\w.:]+)/chat/\S*", line)
         assert found
-        yield Platform.at(found[1]), found[0]
+        yield Platform(found[1]), found[0]
 
 
 def test_the_page_opens(demo: tuple[Platform, str]) -> None:

@@ -2,11 +2,10 @@
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.programs import HERE, PATIENCE, Program, free_port, python
+from tests.e2e.programs import HERE, Program, free_port, python
 from tests.e2e.stack import (
     PICTURE,
     SECRET,
@@ -42,7 +41,7 @@ def bot(
     """The platform, with a bridge and a NoneBot connected in one way."""
     mode: str = request.param
     port = free_port()
-    connections = {
+    connections: dict[str, dict[str, object]] = {
         "reverse": {
             "reverse_websocket": [
                 {

@@ -17,6 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^(#{1,6}) +(.+?)\s*$", re.MULTILINE)
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.MULTILINE | re.DOTALL)
+JSON_BLOCK = re.compile(r"^ *```json\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def prose(path: Path) -> str:
@@ -92,7 +93,9 @@ def test_the_changelog_has_this_version() -> None:
 def test_the_readme_shows_a_configuration_that_works(tmp_path: Path) -> None:
     for name in ("README.md", "README.zh-CN.md"):
         blocks = re.findall(
-            r"^ *```json\n(.*?)^ *```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+            r"^ *```json\n(.*?)^ *```",
+            (ROOT / name).read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
         )
         assert blocks, name
         for block in blocks:
@@ -104,7 +107,9 @@ def test_the_readme_shows_a_configuration_that_works(tmp_path: Path) -> None:
 def test_make_knows_what_the_readme_names() -> None:
     make = shutil.which("make")
     assert make, "these tests are run by make"
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    named = set(
+        re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert {"demo", "test"} <= named
     for target in sorted(named):
         done = subprocess.run([make, "-n", target], cwd=ROOT, capture_output=True, check=False)

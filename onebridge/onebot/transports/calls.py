@@ -97,8 +97,12 @@ class Calls:
         self._size_bytes = 0
         self._changed = asyncio.Event()
 
-    async def room(self) -> None:
-        """Return when another frame may be read."""
+    async def start(self, content: str | bytes) -> None:
+        """Carry out one frame and answer it; frames started in order enter lanes in order.
+
+        Waits first until there is room. The caller reads nothing meanwhile, so pings that the
+        application sent after this frame are answered late.
+        """
         while (
             self._running >= self._limits.running
             or self._unanswered >= self._limits.unanswered
@@ -106,9 +110,6 @@ class Calls:
         ):
             self._changed.clear()
             await self._changed.wait()
-
-    def start(self, content: str | bytes) -> None:
-        """Carry out one frame and answer it; frames started in order enter lanes in order."""
         self._running += 1
         self._unanswered += 1
         self._size_bytes += len(content)

@@ -172,11 +172,10 @@ class _Connection:
 
     async def _read(self, *, executes: bool) -> None:
         while True:
-            await self._calls.room()
             message = await self._socket.receive()
             if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
                 if executes:
-                    self._calls.start(message.data)
+                    await self._calls.start(message.data)
             else:
                 return
 

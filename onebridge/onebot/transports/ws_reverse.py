@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings, OneBotSettings, ReverseWebSocketSettings
@@ -213,6 +214,7 @@ class _Link:
                     self._socket.transport.abort()
         except asyncio.CancelledError:
             await self._confirm_last()
+            await self._socket.close(CloseCode.GOING_AWAY, "onebridge is stopping")
             raise
         return reason
 
@@ -226,10 +228,9 @@ class _Link:
 
     async def _read(self) -> None:
         while True:
-            await self._calls.room()
             content = await self._socket.recv()
             if self._role is not ClientRole.EVENT:
-                self._calls.start(content)
+                await self._calls.start(content)
 
     async def _send_events(self) -> None:
         size = self._limits.ping_events

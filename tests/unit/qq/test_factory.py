@@ -276,7 +276,9 @@ def test_numbers_become_strings() -> None:
     assert event.seq_in_channel == "3"
 
 
-@pytest.mark.parametrize("time", [1787192130, "1787192130", "2026-08-20 10:15:30 +0800 CST m=+0.01"])
+@pytest.mark.parametrize(
+    "time", [1787192130, "1787192130", "2026-08-20 10:15:30 +0800 CST m=+0.01"]
+)
 def test_times_in_every_spelling(time: object) -> None:
     assert read(changed("group_at_message_create", timestamp=time)).timestamp == MORNING
 
@@ -378,9 +380,9 @@ def test_other_events_are_kept_whole() -> None:
         assert (event.event_type, event.event_id) == (wire["t"], wire["id"])
         assert event.payload == wire["d"]
         stamp = wire["d"].get("timestamp")
-        assert event.timestamp == (stamp if isinstance(stamp, int) else MORNING if stamp else NOW) or (
-            isinstance(stamp, str) and event.timestamp > MORNING
-        )
+        assert event.timestamp == (
+            stamp if isinstance(stamp, int) else MORNING if stamp else NOW
+        ) or (isinstance(stamp, str) and event.timestamp > MORNING)
 
 
 def test_an_unknown_event_may_have_any_payload() -> None:
@@ -416,8 +418,10 @@ def test_nothing_is_too_deep_for_a_key() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["id", "url", "author", "content", "scope"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "url", "author", "content", "scope"]), inner)
+    ),
     max_leaves=8,
 )
 KEYS = sorted(

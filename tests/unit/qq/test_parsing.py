@@ -29,7 +29,19 @@ def test_fractions_survive() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "soon", None, True, [], {}, 0, -5, 10**30, "0001-01-01T00:00:00Z", "2026-13-45 99:99:99 +0800"],
+    [
+        "",
+        "soon",
+        None,
+        True,
+        [],
+        {},
+        0,
+        -5,
+        10**30,
+        "0001-01-01T00:00:00Z",
+        "2026-13-45 99:99:99 +0800",
+    ],
 )
 def test_an_unreadable_time_gives_the_default(value: object) -> None:
     assert read_time(value, 7.5) == 7.5

@@ -2,11 +2,8 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from onebridge.keys import SINGLE_SHARD, Shard
+from onebridge.keys import Shard
 from onebridge.qq.session import (
     BEAT_SHARE,
     INVALID_SESSION_WAIT,
@@ -176,7 +173,9 @@ def test_reconnect_keeps_the_session_through_the_following_4009() -> None:
     assert session.will_resume
 
 
-@pytest.mark.parametrize(("d", "resumes"), [(True, True), (False, False), (None, False), (1, False)])
+@pytest.mark.parametrize(
+    ("d", "resumes"), [(True, True), (False, False), (None, False), (1, False)]
+)
 def test_invalid_session(d: Any, resumes: bool) -> None:
     session = GatewaySession(Position("S0", 5))
     session.open(LOGIN, 0.0)
@@ -345,150 +344,3 @@ def test_a_new_connection_is_not_paused() -> None:
     session.receive(RESUMED, 100.0)
     assert session.next_deadline() == 100.0 + INTERVAL
     assert session.tick(100.0 + INTERVAL) == heartbeat(263)
-
-
-class AnySession(RuleBasedStateMachine):
-    """A platform that resumes or refuses, closes at will, and an intake that confirms late."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.session = GatewaySession()
-        self.now = 0.0
-        self.started = 0
-        self.sent: dict[str, int] = {}
-        self.delivered: list[Deliver] = []
-        self.confirmed: dict[str, int] = {}
-        self.over: set[str] = set()
-        self.resumes = 0
-        self.unacknowledged_since = math.inf
-        self.is_paused = False
-
-    @initialize()
-    def first(self) -> None:
-        self.connect()
-
-    def take(self, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            if isinstance(effect, Deliver):
-                self.delivered.append(effect)
-            elif isinstance(effect, HangUp):
-                self.lose(1000)
-            elif isinstance(effect, Send) and effect.payload["op"] == Op.RESUME:
-                d = effect.payload["d"]
-                assert d["session_id"] not in self.over
-                assert d["seq"] == self.confirmed[d["session_id"]]
-                self.resumes += 1
-                assert self.resumes <= MAX_RESUMES
-
-    def lose(self, code: int) -> None:
-        session_id = self.session.session_id
-        rule = self.session.close(code)
-        if session_id and not self.session.will_resume:
-            self.over.add(session_id)
-        if rule.drops_session or not self.session.will_resume:
-            self.resumes = 0
-        self.is_paused = False
-
-    def connect(self) -> None:
-        login = Login("t", 1, SINGLE_SHARD)
-        self.session.open(login, self.now)
-
-    @precondition(lambda self: self.session.state is State.DISCONNECTED)
-    @rule()
-    def open(self) -> None:
-        self.connect()
-
-    @precondition(lambda self: self.session.state is not State.DISCONNECTED)
-    @rule()
-    def hello(self) -> None:
-        self.take(self.session.receive(HELLO, self.now))
-
-    @precondition(lambda self: self.session.state in (State.IDENTIFYING, State.RESUMING))
-    @rule()
-    def ready(self) -> None:
-        if self.session.session_id:
-            self.over.add(self.session.session_id)
-        self.started += 1
-        session_id = f"S{self.started}"
-        self.sent[session_id] = self.confirmed[session_id] = 1
-        self.resumes = 0
-        self.take(self.session.receive(ready_frame(session_id, 1), self.now))
-
-    @precondition(lambda self: self.session.state is State.RESUMING)
-    @rule()
-    def replay(self) -> None:
-        session_id = self.session.session_id
-        for seq in range(self.confirmed[session_id] + 1, self.sent[session_id] + 1):
-            self.take(self.session.receive(dispatch(seq), self.now))
-        self.resumes = 0
-        self.sent[session_id] += 1
-        frame = Frame(0, "", self.sent[session_id], "RESUMED")
-        self.take(self.session.receive(frame, self.now))
-
-    @precondition(lambda self: self.session.state is State.READY)
-    @rule(with_seq=st.booleans())
-    def event(self, with_seq: bool) -> None:
-        session_id = self.session.session_id
-        if with_seq:
-            self.sent[session_id] += 1
-        seq = self.sent[session_id] if with_seq else None
-        self.take(self.session.receive(dispatch(seq), self.now))
-
-    @precondition(lambda self: bool(self.delivered))
-    @rule(data=st.data())
-    def confirm(self, data: st.DataObject) -> None:
-        item = data.draw(st.sampled_from(self.delivered))
-        self.session.confirm(item.session_id, item.seq)
-        if item.session_id == self.session.session_id:
-            known = self.confirmed[item.session_id]
-            self.confirmed[item.session_id] = max(known, item.seq)
-
-    @precondition(lambda self: self.session.state is not State.DISCONNECTED)
-    @rule(frame=st.sampled_from([ACK, Frame(7), Frame(9, True), Frame(9, False), Frame(55)]))
-    def control(self, frame: Frame) -> None:
-        before = self.session.session_id
-        effects = self.session.receive(frame, self.now)
-        if before and not self.session.session_id:
-            self.over.add(before)
-            self.resumes = 0
-        self.take(effects)
-
-    @precondition(lambda self: self.session.state is not State.DISCONNECTED)
-    @rule(code=st.sampled_from([1006, 4006, 4008, 4009, 4014, 4902, 4999]))
-    def close(self, code: int) -> None:
-        self.lose(code)
-
-    @rule(seconds=st.floats(0.1, 60))
-    def tick(self, seconds: float) -> None:
-        self.now += seconds
-        if self.session.state is not State.DISCONNECTED:
-            self.take(self.session.tick(self.now))
-            assert self.session.next_deadline() >= self.now or self.session.state is (
-                State.DISCONNECTED
-            )
-
-    @precondition(lambda self: self.session.state in (State.READY, State.RESUMING))
-    @rule()
-    def pause_or_unpause(self) -> None:
-        if self.is_paused:
-            self.session.unpause(self.now)
-        else:
-            self.session.pause()
-        self.is_paused = not self.is_paused
-
-    @invariant()
-    def the_resume_position_is_what_was_confirmed(self) -> None:
-        session = self.session
-        if session.session_id:
-            assert session.confirmed_seq == self.confirmed[session.session_id]
-            assert session.confirmed_seq <= session.received_seq <= self.sent[session.session_id]
-        else:
-            assert session.confirmed_seq == 0
-
-    @invariant()
-    def a_session_that_is_over_does_not_come_back(self) -> None:
-        assert self.session.session_id not in self.over
-
-
-TestAnySession = AnySession.TestCase
-TestAnySession.settings = settings(max_examples=150, stateful_step_count=40)

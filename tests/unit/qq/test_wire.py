@@ -74,7 +74,9 @@ def test_what_is_no_frame_is_refused_by_name(raw: bytes) -> None:
 
 
 def test_half_an_emoji_and_huge_numbers_do_not_cost_the_frame() -> None:
-    frame = parse_frame(b'{"op":0,"d":{"content":"a\\ud83db\\ud83d\\ude00","n":123456789012345678901}}')
+    frame = parse_frame(
+        b'{"op":0,"d":{"content":"a\\ud83db\\ud83d\\ude00","n":123456789012345678901}}'
+    )
     assert frame.d == {"content": "a?b😀", "n": 123456789012345678901}
     frame.d["content"].encode()
 
@@ -92,8 +94,7 @@ def test_every_documented_event_has_an_intent() -> None:
         frame["t"] for frame in orjson.loads((DATA / "other_events.json").read_bytes())["frames"]
     }
     documented |= {
-        orjson.loads(path.read_bytes())["frame"]["t"]
-        for path in DATA.glob("*message_create*.json")
+        orjson.loads(path.read_bytes())["frame"]["t"] for path in DATA.glob("*message_create*.json")
     }
     assert documented <= brought
 

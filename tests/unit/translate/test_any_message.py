@@ -44,7 +44,7 @@ NOTES = st.one_of(
 @st.composite
 def tags(draw: st.DrawFn) -> str:
     """A tag, or nearly one."""
-    made = draw(
+    made: str = draw(
         st.one_of(
             st.builds("<@{}>".format, IDS),
             st.builds("<@!{}>".format, IDS),
@@ -90,7 +90,7 @@ ATTACHMENTS = st.lists(
 CARDS = st.none() | st.builds(
     Card, WORDS, WORDS, WORDS, st.dictionaries(WORDS, WORDS | st.integers() | st.none(), max_size=2)
 )
-QUOTES = st.deferred(
+QUOTES: st.SearchStrategy[Quote] = st.deferred(
     lambda: st.builds(
         Quote,
         st.sampled_from(["", "REFIDX_a", "TMP_a"]),

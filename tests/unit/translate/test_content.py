@@ -14,6 +14,8 @@ from tests.unit.translate.inbound import ALICE, AT_ALL, IMAGE, OWNER, at
 
 QQ: Mapping[str, str] = {ALICE: "11", OWNER: "22", "4720118836402157993": "33"}
 
+DEEP = b'{"a":' + b"[" * 1500 + b"]" * 1500 + b"}"
+
 
 def read(content: str, **given: Any) -> list[Segment]:
     return to_segments(content, lambda openid: QQ.get(openid, ""), **given)
@@ -69,6 +71,7 @@ def test_every_spelling_of_everybody(tag: str) -> None:
 
 def test_the_word_everyone_counts_only_if_the_platform_says_so() -> None:
     assert read("@everyone 开会") == [text("@everyone 开会")]
+    assert read(f"@everyone <@{ALICE}>") == [text("@everyone "), at(11)]
     assert read("@everyone开会", everyone=True) == [AT_ALL, text("开会")]
     assert read("me@everyone.example", everyone=False) == [text("me@everyone.example")]
     assert read("@everyone1", everyone=True) == [text("@everyone1"), AT_ALL]
@@ -162,7 +165,7 @@ def test_a_sticker_is_its_name(note: object, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "ext",
-    ["", "!", "é", "AAA", "eyJ0ZXh0Ijoi/yJ9", base64.b64encode(b"[" * 3000).decode()],
+    ["", "!", "é", "AAA", "eyJ0ZXh0Ijoi/yJ9", base64.b64encode(DEEP).decode()],
 )
 def test_a_sticker_whose_note_cannot_be_read(ext: str) -> None:
     assert read(f'<faceType=4,faceId="",ext="{ext}">') == [text("[表情]")]

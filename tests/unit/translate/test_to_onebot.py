@@ -254,6 +254,10 @@ def test_guild_events_mention_people_by_their_guild_id() -> None:
     ]
 
 
+def test_guild_events_show_the_name_inside_the_guild() -> None:
+    assert translate(message("x", Scene.CHANNEL), guild_as="guild")["sender"]["nickname"] == "青青"
+
+
 @pytest.mark.parametrize("openid", ["", "x", "²", "9" * 21, "99999999999999999999"])
 def test_a_guild_user_id_that_is_no_number_does_no_harm(openid: str) -> None:
     event = message("x", Scene.CHANNEL, author=Author(openid, name="n"))
@@ -312,6 +316,10 @@ def test_who_needs_a_number() -> None:
 def test_who_is_mentioned_in_the_text_alone(scene: Scene, tag: str, found: bool) -> None:
     event = message(f"hi <@!{tag}>", scene)
     assert (person(tag) in identities_in(event, OWN)) is found
+
+
+def test_a_tag_that_somebody_typed_stays_text() -> None:
+    assert segments_of(message("hi <@10001>")) == [text("hi <@10001>")]
 
 
 def test_a_listed_mention_needs_no_particular_form() -> None:

@@ -1,0 +1,78 @@
+"""Many rows in few statements.
+
+The interpreter lock is given up and taken back around every step of a statement. While the event
+loop is busy each of these exchanges can cost milliseconds, so a batch is written by one statement
+for each table, not by one for each row.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+SIZES = (1, 4, 16, 64)
+"""Rows of a prepared statement; there are few, and what is left over is filled with NULLs."""
+
+
+def insert_rows(
+    connection: sqlite3.Connection, head: str, rows: Sequence[tuple[Any, ...]], tail: str = ""
+) -> None:
+    """Insert rows whose first column is never NULL.
+
+    Args:
+        connection: In a transaction.
+        head: Up to the column list: ``INSERT INTO t (a, b)``.
+        rows: The values, all of one length.
+        tail: What follows the values, such as ``ON CONFLICT``.
+    """
+    at = 0
+    while at < len(rows):
+        size = _size_for(len(rows) - at)
+        part = rows[at : at + size]
+        columns = len(part[0])
+        values = list(chain.from_iterable(part))
+        values += [None] * (columns * (size - len(part)))
+        connection.execute(_insert(head, columns, size, tail), values)
+        at += size
+
+
+def select_in(
+    connection: sqlite3.Connection,
+    template: str,
+    keys: Sequence[Any],
+    before: Sequence[Any] = (),
+) -> list[tuple[Any, ...]]:
+    """Rows for many keys.
+
+    Args:
+        connection: Any.
+        template: A SELECT with ``{}`` for the marks of one ``IN (...)``, which comes last.
+        keys: What to look for; none of them NULL.
+        before: Values for the marks before it.
+    """
+    found: list[tuple[Any, ...]] = []
+    for at in range(0, len(keys), SIZES[-1]):
+        part = keys[at : at + SIZES[-1]]
+        size = _size_for(len(part))
+        values = [*before, *part, *[None] * (size - len(part))]
+        found += connection.execute(_select(template, size), values).fetchall()
+    return found
+
+
+def _size_for(count: int) -> int:
+    return next((size for size in SIZES if size >= count), SIZES[-1])
+
+
+@lru_cache(maxsize=128)
+def _insert(head: str, columns: int, size: int, tail: str) -> str:
+    row = "(" + ", ".join("?" * columns) + ")"
+    values = ", ".join([row] * size)
+    if size == 1 and not tail:
+        return f"{head} VALUES {values}"
+    return f"{head} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL {tail}"
+
+
+@lru_cache(maxsize=128)
+def _select(template: str, size: int) -> str:
+    return template.format(", ".join("?" * size))

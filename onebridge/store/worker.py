@@ -1,0 +1,176 @@
+"""Threads that do the database's work, so that the event loop never waits for a disk."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from onebridge.errors import StoreUnavailableError
+
+R = TypeVar("R")
+
+QUEUE_LIMIT = 512
+"""Verbs that may wait for a thread; whoever comes then waits in the event loop."""
+
+GROUP_LIMIT = 64
+"""Most verbs of one transaction."""
+
+
+class Job(Generic[R]):
+    """One verb, on its way to a thread and back.
+
+    Attributes:
+        verb: What to do with the thread's resource (a database, a connection).
+        synced: It must survive a power cut.
+        then: Called in the event loop with the result, also if the caller was cancelled.
+        result: What the verb returned.
+        error: What it raised.
+    """
+
+    __slots__ = ("error", "future", "result", "synced", "then", "verb")
+
+    def __init__(
+        self,
+        verb: Callable[[R], Any],
+        *,
+        synced: bool = False,
+        then: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.verb = verb
+        self.synced = synced
+        self.then = then
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.future: asyncio.Future[Any] | None = None
+
+    def settle(self) -> None:
+        """Hand over the outcome, in the event loop."""
+        if self.error is None and self.then is not None:
+            self.then(self.result)
+        future = self.future
+        if future is None or future.done():
+            return  # nobody waits, or nobody waits any longer
+        if self.error is not None:
+            future.set_exception(self.error)
+        else:
+            future.set_result(self.result)
+
+
+class Worker(Generic[R]):
+    """A thread that owns a resource and carries out what has gathered in its queue.
+
+    Jobs are settled in the order in which they were carried out, with one call into the event loop
+    for each group. A caller that is cancelled stops waiting; its verb is carried out all the same.
+
+    Args:
+        name: Of the thread.
+        acquire: Opens the resource, in the thread.
+        carry_out: Does a group of jobs, and leaves each one's result or error in it.
+        release: Closes the resource, in the thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        acquire: Callable[[], R],
+        carry_out: Callable[[R, Sequence[Job[R]]], None],
+        release: Callable[[R], None],
+    ) -> None:
+        self._name = name
+        self._acquire = acquire
+        self._carry_out = carry_out
+        self._release = release
+        self._queue: queue.SimpleQueue[Job[R] | None] = queue.SimpleQueue()
+        self._slots = asyncio.Semaphore(QUEUE_LIMIT)
+        self._closing = False
+
+    async def start(self) -> R:
+        """Start the thread; returns its resource once that is open."""
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[R] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        return await self._opened
+
+    async def stop(self) -> None:
+        """Refuse further jobs, finish those that were accepted, and release the resource."""
+        self._closing = True
+        self._queue.put(None)
+        await asyncio.shield(self._ended)
+
+    async def do(self, job: Job[R]) -> Any:
+        """The result of a job.
+
+        Raises:
+            StoreUnavailableError: The worker has been stopped.
+        """
+        await self._slots.acquire()
+        if self._closing:
+            self._slots.release()
+            raise StoreUnavailableError("the store is closed")
+        job.future = self._loop.create_future()
+        self._queue.put(job)
+        return await job.future
+
+    def do_unawaited(self, job: Job[R]) -> None:
+        """Have a job done that nobody waits for; its ``then`` tells of success."""
+        if not self._closing:
+            self._queue.put(job)
+
+    def _run(self) -> None:
+        try:
+            resource = self._acquire()
+        except BaseException as error:  # noqa: BLE001 - raised again by start()
+            self._tell(self._fail_to_open, error)
+            return
+        self._tell(self._opened_with, resource)
+        try:
+            while jobs := self._gather():
+                self._carry_out(resource, jobs)
+                self._tell(self._settle, jobs)
+        finally:
+            self._release(resource)
+            self._tell(self._end)
+
+    def _gather(self) -> list[Job[R]]:
+        """What is waiting; nothing when it is time to stop."""
+        queue = self._queue
+        first = queue.get()
+        jobs: list[Job[R]] = []
+        if first is None:
+            return jobs
+        jobs.append(first)
+        for _ in range(min(queue.qsize(), GROUP_LIMIT - 1)):
+            job = queue.get()
+            if job is None:
+                queue.put(None)  # nothing follows it: jobs are refused before it is queued
+                break
+            jobs.append(job)
+        return jobs
+
+    def _tell(self, callback: Callable[..., None], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            # The event loop is closed: nobody is left to be told.
+            self._queue.put(None)
+
+    def _opened_with(self, resource: R) -> None:
+        if not self._opened.done():
+            self._opened.set_result(resource)
+
+    def _fail_to_open(self, error: BaseException) -> None:
+        if not self._opened.done():
+            self._opened.set_exception(error)
+        self._end()
+
+    def _settle(self, jobs: Sequence[Job[R]]) -> None:
+        for job in jobs:
+            if job.future is not None:
+                self._slots.release()
+            job.settle()
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)

@@ -1,0 +1,467 @@
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from onebridge.config import PlatformUrls
+from onebridge.errors import MalformedPayloadError
+from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.calls import (
+    BotProfile,
+    FileType,
+    GatewayInfo,
+    MsgType,
+    PostMessage,
+    RecallMessage,
+    Receipt,
+    ReplyKey,
+    Upload,
+    UploadMedia,
+)
+from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
+from onebridge.qq.http import MAX_ANSWER_BYTES, Hosts, call_timeout
+from onebridge.qq.rest import QQRest
+from onebridge.qq.token import AccessToken
+
+Scripted = Callable[..., Any]
+
+APP = AppId("102000001")
+GROUP = Conversation(APP, Scene.GROUP, "7C1E9A40B2D84F6390AA51E7D3F02B64")
+CHANNEL = Conversation(APP, Scene.CHANNEL, "630114207")
+REPLY = ReplyKey(msg_id="ROBOT1.0_m!", msg_seq=1)
+CALL = PostMessage(GROUP, content="收到", reply=REPLY)
+SENT = {
+    "id": "ROBOT1.0_a!",
+    "timestamp": "2026-08-20T10:15:30+08:00",
+    "ext_info": {"ref_idx": "REFIDX_Nf8=="},
+}
+
+
+def make_rest(http: aiohttp.ClientSession, hosts: Hosts, clock: Any, **more: Any) -> QQRest:
+    token = AccessToken(http, hosts, app_id=APP, app_secret="s", clock=clock)
+    return QQRest(http, hosts, token, account=APP, clock=clock, **more)
+
+
+@pytest.fixture
+def rest(http: aiohttp.ClientSession, platform: Any, clock: Any) -> QQRest:
+    return make_rest(http, platform.hosts, clock)
+
+
+async def test_a_message_is_posted(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+    platform.script.append(scripted(SENT, X_Tps_trace_ID="trace-1"))
+    assert await rest.post_message(CALL) == Receipt(
+        msg_id="ROBOT1.0_a!",
+        ref_idx="REFIDX_Nf8==",
+        timestamp=1787192130.0,
+        trace_id="trace-1",
+    )
+    (asked,) = platform.asked
+    assert (asked.method, asked.path) == ("POST", f"/v2/groups/{GROUP.openid}/messages")
+    assert asked.json == {"msg_type": 0, "content": "收到", "msg_id": "ROBOT1.0_m!", "msg_seq": 1}
+    assert asked.headers["Authorization"] == "QQBot token-1"
+    assert asked.headers["X-Union-Appid"] == APP
+    assert asked.headers["Content-Type"] == "application/json"
+
+
+async def test_an_integer_timestamp_is_read_too(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script.append(scripted({"id": "x", "timestamp": 1787192130}))
+    assert (await rest.post_message(CALL)).timestamp == 1787192130.0
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize("code", [304023, 304024])
+async def test_a_message_that_waits_for_audit_is_a_receipt(
+    rest: QQRest, platform: Any, scripted: Scripted, status: int, code: int
+) -> None:
+    body = {
+        "code": code,
+        "message": "push message is waiting for audit now",
+        "data": {"message_audit": {"audit_id": "b5f1a8d2"}},
+    }
+    platform.script.append(scripted(body, status, X_Tps_trace_ID="t"))
+    assert await rest.post_message(CALL) == Receipt(audit_id="b5f1a8d2", trace_id="t")
+
+
+async def test_an_audit_without_an_id_is_pending_all_the_same(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script.append(scripted({"err_code": 304023}, 202))
+    assert (await rest.post_message(CALL)).audit_id
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "err_code", "trace_id", "act"),
+    [
+        (
+            400,
+            {"err_code": 40034005, "message": "回复消息msg_id已过期", "trace_id": "5c0e"},
+            0,
+            40034005,
+            "5c0e",
+            Act.CREDIT_SPENT,
+        ),
+        (
+            401,
+            {"message": "不在白名单", "code": 11298, "err_code": 40023002, "trace_id": "5c0e"},
+            11298,
+            40023002,
+            "5c0e",
+            Act.CONFIG,
+        ),
+        (400, {"code": 40054005, "message": "dup"}, 40054005, 0, "", Act.DUPLICATE),
+        (200, {"code": 22009, "message": "limit"}, 22009, 0, "", Act.RATE_LIMITED),
+        (403, {"code": 304003, "message": "url"}, 304003, 0, "", Act.URL_REFUSED),
+        (500, {"code": 850019, "message": "format"}, 850019, 0, "", Act.MEDIA),
+        (500, None, 0, 0, "", Act.RETRY),
+        (413, None, 0, 0, "", Act.MEDIA),
+        (302, None, 0, 0, "", Act.RETRY),
+    ],
+)
+async def test_errors_in_every_shape(
+    rest: QQRest,
+    platform: Any,
+    scripted: Scripted,
+    status: int,
+    body: Any,
+    code: int,
+    err_code: int,
+    trace_id: str,
+    act: Act,
+) -> None:
+    platform.script.append(scripted(body, status))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    error = caught.value
+    assert (error.http_status, error.code, error.err_code) == (status, code, err_code)
+    assert (error.trace_id, error.act) == (trace_id, act)
+    assert error.endpoint == f"POST /v2/groups/{GROUP.openid}/messages"
+    assert len(platform.asked) == 1
+
+
+async def test_the_trace_header_wins(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+    platform.script.append(scripted({"trace_id": "b", "code": 1}, 400, x_tps_TRACE_id="h"))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.trace_id == "h"
+
+
+async def test_what_is_not_json_is_an_uncertain_error(rest: QQRest, platform: Any) -> None:
+    page = "<html>Bad Gateway</html>"
+    for status in (200, 502):
+        platform.script.append(web.Response(status=status, text=page, content_type="text/html"))
+        with pytest.raises(PlatformError, match="Bad Gateway") as caught:
+            await rest.post_message(CALL)
+        assert (caught.value.act, caught.value.certain) == (Act.RETRY, False)
+
+
+async def test_too_many_requests_tell_when_to_return(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script.append(scripted(None, 429, Retry_After="7"))
+    platform.script.append(scripted(None, 429))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert (caught.value.act, caught.value.certain) == (Act.RATE_LIMITED, True)
+    assert caught.value.retry_after == 7
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(401, {"code": 11244}), (400, {"err_code": 11244}), (401, None)]
+)
+async def test_an_expired_token_is_renewed_and_the_call_repeated(
+    rest: QQRest, platform: Any, scripted: Scripted, status: int, body: Any
+) -> None:
+    platform.script += [scripted(body, status), scripted(SENT)]
+    assert (await rest.post_message(CALL)).msg_id == "ROBOT1.0_a!"
+    first, second = platform.asked
+    assert first.body == second.body
+    assert second.headers["Authorization"] == "QQBot token-2"
+
+
+async def test_the_call_is_repeated_once_only(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script += [scripted({"code": 11244}, 401), scripted({"code": 11244}, 401)]
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.act is Act.REFRESH_TOKEN
+    assert len(platform.asked) == 2
+
+
+async def test_an_image_is_sent_along(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+    platform.script.append(scripted({"id": "08f7", "timestamp": "2026-08-20T10:15:30+08:00"}))
+    call = PostMessage(
+        CHANNEL, content="看", image_data=b"\x89PNG\r\n", reply=ReplyKey(msg_id="0a")
+    )
+    assert (await rest.post_message(call)).msg_id == "08f7"
+    (asked,) = platform.asked
+    assert asked.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert b"\x89PNG\r\n" in asked.body
+
+
+async def test_uploads_are_bound_to_their_lifetime(
+    rest: QQRest, platform: Any, clock: Any, scripted: Scripted
+) -> None:
+    data = bytes(300_000)
+    platform.script.append(scripted({"file_uuid": "u", "file_info": "I", "ttl": 259200}))
+    platform.script.append(scripted({"file_info": "J", "ttl": 0}))
+    upload = await rest.upload(UploadMedia(GROUP, FileType.IMAGE, data=data))
+    assert upload == Upload("I", "u", clock.now() + 259200)
+    by_url = UploadMedia(GROUP, FileType.VOICE, url="https://h/a.silk")
+    assert await rest.upload(by_url) == Upload("J")
+    first, second = platform.asked
+    assert first.path == f"/v2/groups/{GROUP.openid}/files"
+    assert first.json["file_data"] == b64encode(data).decode()
+    assert second.json == {"file_type": 3, "srv_send_msg": False, "url": "https://h/a.silk"}
+
+
+async def test_an_upload_without_file_info_is_malformed(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script.append(scripted({"file_uuid": "u"}))
+    with pytest.raises(MalformedPayloadError, match="file_info"):
+        await rest.upload(UploadMedia(GROUP, FileType.IMAGE, url="https://h/i.png"))
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_recall(rest: QQRest, platform: Any, scripted: Scripted, status: int) -> None:
+    platform.script.append(scripted(None, status))
+    await rest.recall(RecallMessage(GROUP, "ROBOT1.0_a!"))
+    (asked,) = platform.asked
+    assert (asked.method, asked.path) == (
+        "DELETE",
+        f"/v2/groups/{GROUP.openid}/messages/ROBOT1.0_a!",
+    )
+    assert asked.body == b""
+
+
+@pytest.mark.parametrize(
+    ("share_url", "uin"),
+    [
+        ("https://qun.qq.com/qunpro/robot/share?robot_appid=1&robot_uin=3889001234", "3889001234"),
+        ("https://q.qq.com/x?to=%3Frobot_uin%3D3889001234%26a", "3889001234"),
+        ("https://qun.qq.com/", ""),
+        (None, ""),
+    ],
+)
+async def test_me(
+    rest: QQRest, platform: Any, scripted: Scripted, share_url: str | None, uin: str
+) -> None:
+    body = {
+        "id": 9138462075513300817,
+        "username": "测试小助手",
+        "avatar": "a",
+        "share_url": share_url,
+    }
+    platform.script.append(scripted(body))
+    assert await rest.me() == BotProfile(
+        "9138462075513300817", "测试小助手", avatar="a", robot_uin=uin
+    )
+
+
+async def test_gateway(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+    # The example of qq-platform.md section 2.
+    body = {
+        "url": "wss://api.bot.qq.com/websocket/",
+        "shards": 1,
+        "session_start_limit": {
+            "total": 1000,
+            "remaining": 997,
+            "reset_after": 51840000,
+            "max_concurrency": 1,
+        },
+    }
+    platform.script += [scripted(body), scripted({"url": "wss://x"}), scripted({"shards": 1})]
+    info = GatewayInfo("wss://api.bot.qq.com/websocket/", 1, 1000, 997, 51840.0, 1)
+    assert await rest.gateway() == info
+    assert await rest.gateway() == GatewayInfo("wss://x")
+    with pytest.raises(MalformedPayloadError, match="url"):
+        await rest.gateway()
+
+
+async def test_a_configured_gateway_address_wins(
+    http: aiohttp.ClientSession, platform: Any, clock: Any, scripted: Scripted
+) -> None:
+    urls = type(platform.urls)(
+        api_url=platform.url, token_url=platform.url + "/token", gateway_url="ws://here"
+    )
+    platform.script.append(scripted({"url": "wss://there", "session_start_limit": {}}))
+    info = await make_rest(http, Hosts(urls), clock).gateway()
+    assert (info.url, info.sessions_remaining, info.max_concurrency) == ("ws://here", 1000, 1)
+
+
+async def test_small_calls(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+    dm = {"guild_id": "7719203341180556231", "channel_id": "1", "create_time": "1"}
+    platform.script += [scripted(None, 204), scripted(dm), scripted({}), scripted([1])]
+    await rest.acknowledge_interaction("1b7c/40e9", 0)
+    assert await rest.open_dm("11", "84") == Conversation(APP, Scene.DM, "7719203341180556231")
+    with pytest.raises(MalformedPayloadError, match="guild_id"):
+        await rest.open_dm("11", "84")
+    assert await rest.request("GET", "/users/@me/guilds?limit=1") == [1]
+    acknowledge, open_dm, _, guilds = platform.asked
+    assert (acknowledge.method, acknowledge.path) == ("PUT", "/interactions/1b7c%2F40e9")
+    assert acknowledge.json == {"code": 0}
+    assert open_dm.json == {"recipient_id": "11", "source_guild_id": "84"}
+    assert (guilds.path, guilds.body) == ("/users/@me/guilds?limit=1", b"")
+    assert "Content-Type" not in guilds.headers
+
+
+async def test_the_platforms_clock_is_learned(
+    rest: QQRest, platform: Any, clock: Any, scripted: Scripted
+) -> None:
+    assert rest.clock_offset == 0
+    platform.script.append(scripted(SENT, Date=formatdate(clock.now() + 90, usegmt=True)))
+    await rest.post_message(CALL)
+    assert rest.clock_offset == pytest.approx(90.5)
+    platform.script.append(scripted(SENT, Date="not a date"))
+    await rest.post_message(CALL)
+    assert rest.clock_offset == pytest.approx(90.5)
+
+
+async def test_a_slow_answer_teaches_nothing(rest: QQRest, platform: Any, clock: Any) -> None:
+    async def late(_asked: Any) -> web.StreamResponse:
+        clock.unix += 8
+        return web.json_response(SENT, headers={"Date": formatdate(clock.now() + 90)})
+
+    platform.script.append(late)
+    await rest.post_message(CALL)
+    assert rest.clock_offset == 0
+
+
+async def test_a_refused_connection_is_certain(
+    http: aiohttp.ClientSession, platform: Any, clock: Any, unused_urls: Any
+) -> None:
+    token = AccessToken(http, platform.hosts, app_id=APP, app_secret="s", clock=clock)
+    rest = QQRest(http, Hosts(unused_urls), token, account=APP, clock=clock)
+    with pytest.raises(PlatformUnreachableError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.certain
+    assert caught.value.endpoint == f"POST /v2/groups/{GROUP.openid}/messages"
+
+
+async def test_an_unknown_host_is_certain(http: aiohttp.ClientSession, clock: Any) -> None:
+    nowhere = "http://nowhere.invalid"
+    hosts = Hosts.for_platform(_urls(nowhere))
+    with pytest.raises(PlatformUnreachableError) as caught:
+        await make_rest(http, hosts, clock).me()
+    assert caught.value.certain
+
+
+def _urls(base: str) -> PlatformUrls:
+    return PlatformUrls(api_url=base, token_url=base + "/token")
+
+
+async def test_a_connection_that_breaks_after_the_request_is_uncertain(
+    rest: QQRest, platform: Any
+) -> None:
+    async def commit_then_lose(asked: Any) -> web.StreamResponse:
+        return asked.lose()
+
+    platform.script.append(commit_then_lose)
+    with pytest.raises(PlatformUnreachableError) as caught:
+        await rest.post_message(CALL)
+    assert not caught.value.certain
+    assert len(platform.asked) == 1
+
+
+async def test_no_answer_in_time_is_uncertain(
+    rest: QQRest, platform: Any, no_answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "_send_timeout", call_timeout(0.05))
+    platform.script.append(no_answer)
+    with pytest.raises(PlatformUnreachableError, match="no answer in time") as caught:
+        await rest.post_message(CALL)
+    assert not caught.value.certain
+
+
+def test_sends_wait_five_seconds_at_least(
+    http: aiohttp.ClientSession, platform: Any, clock: Any
+) -> None:
+    rest = make_rest(http, platform.hosts, clock, send_timeout=1.0)
+    assert rest._send_timeout.total == 5.0
+
+
+async def test_an_endless_answer_is_cut(rest: QQRest, platform: Any) -> None:
+    async def endless(asked: Any) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(asked.request)
+        for _ in range(MAX_ANSWER_BYTES // 2**20 + 1):
+            await response.write(bytes(2**20))
+        return response
+
+    platform.script.append(endless)
+    with pytest.raises(PlatformUnreachableError, match="more than"):
+        await rest.me()
+
+
+async def test_the_older_host_is_used_if_the_new_one_cannot_be_reached(
+    http: aiohttp.ClientSession, platform: Any, clock: Any, unused_urls: Any, scripted: Scripted
+) -> None:
+    hosts = Hosts(unused_urls, platform.urls)
+    rest = make_rest(http, hosts, clock)
+    platform.script += [scripted(SENT), scripted(SENT)]
+    await rest.post_message(CALL)
+    assert hosts.current == platform.urls
+    await rest.post_message(CALL)
+    assert len(platform.asked) == 2
+
+
+async def test_the_older_host_is_not_used_once_a_request_was_sent(
+    http: aiohttp.ClientSession, platform: Any, clock: Any, scripted: Scripted
+) -> None:
+    hosts = Hosts(platform.urls, _urls("http://nowhere.invalid"))
+    rest = make_rest(http, hosts, clock)
+
+    async def lose(asked: Any) -> web.StreamResponse:
+        return asked.lose()
+
+    platform.script += [lose, scripted(None, 503)]
+    with pytest.raises(PlatformUnreachableError):
+        await rest.post_message(CALL)
+    with pytest.raises(PlatformError):
+        await rest.post_message(CALL)
+    assert hosts.current == platform.urls
+    assert hosts.reserve is not None
+
+
+async def test_a_redirect_is_not_followed_with_our_token(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script.append(scripted(None, 307, Location="http://nowhere.invalid/"))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.http_status == 307
+
+
+async def test_a_cancelled_call_leaves_the_session_usable(
+    rest: QQRest, platform: Any, no_answer: Any, scripted: Scripted
+) -> None:
+    platform.script += [no_answer, scripted(SENT)]
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(rest.post_message(CALL))
+        while not platform.asked:
+            await asyncio.sleep(0.001)
+        task.cancel()
+    assert (await rest.post_message(CALL)).msg_id == "ROBOT1.0_a!"
+
+
+async def test_media_and_markdown_reach_the_wire(
+    rest: QQRest, platform: Any, scripted: Scripted
+) -> None:
+    platform.script += [scripted(SENT), scripted(SENT)]
+    await rest.post_message(PostMessage(GROUP, MsgType.MEDIA, file_info="F", reply=REPLY))
+    await rest.post_message(PostMessage(GROUP, MsgType.MARKDOWN, markdown={"content": "# a"}))
+    media, markdown = platform.asked
+    assert media.json["media"] == {"file_info": "F"}
+    assert media.json["content"] == " "
+    assert markdown.json == {"msg_type": 2, "markdown": {"content": "# a"}}
