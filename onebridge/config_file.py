@@ -120,9 +120,12 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("commands", "convert", "auto_reply", "overrides")
+        for name in ("convert", "auto_reply", "overrides")
         if getattr(config, name) != getattr(defaults, name)
     ]
+    commands = msgspec.structs.replace(config.commands, strip_slash=False)
+    if commands != defaults.commands:
+        notes.append("commands: only strip_slash has an effect in this version")
     if config.delivery.proactive == "defer":
         notes.append(
             "delivery.proactive: defer is not available in this version yet; refuse is used"

@@ -54,7 +54,7 @@ class Shard(NamedTuple):
     """``[id, count]`` of an Identify (qq-platform.md section 3.6)."""
 
     id: int
-    count: int
+    total: int
 
 
 SINGLE_SHARD = Shard(0, 1)

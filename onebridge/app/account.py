@@ -1,6 +1,7 @@
 """One account at work: who it is, its shards, its way in, its actions and its applications."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
@@ -39,6 +40,9 @@ from onebridge.supervision import Backoff, pause
 log = get_logger(__name__)
 
 Known = TypeVar("Known")
+
+STOP_SECONDS = 3.0
+"""How long a stop waits for events to become durable."""
 
 INTENT = "intent:"
 """In front of an intent's name among the learned capabilities."""
@@ -170,13 +174,18 @@ class Account:
                 self._shared.bots.remove(self._bot)
 
     async def stop_sources(self) -> None:
-        """Take no more events; what was taken becomes durable."""
+        """Take no more events; what was taken becomes durable, unless the store is away.
+
+        What does not is not confirmed either: the platform sends it again at the next start.
+        """
         for task in self._shards:
             task.cancel()
         if self._shards:
             await asyncio.wait(self._shards)
         if self._intake is not None:
-            await self._intake.drained()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._intake.drained()
 
     async def drain(self, grace: float) -> None:
         """Let running actions end, at most for ``grace`` seconds; each is answered."""
@@ -320,7 +329,7 @@ class Account:
             )
             self._gateways[shard] = gateway
             self._shards.append(
-                tasks.create_task(self._keep(gateway), name=f"shard {shard.id} of {shard.count}")
+                tasks.create_task(self._keep(gateway), name=f"shard {shard.id} of {shard.total}")
             )
 
     async def _keep(self, gateway: Gateway) -> None:

@@ -28,7 +28,11 @@ def intake_settings(config: Config) -> IntakeSettings:
     """How events look, and which are reported."""
     onebot = config.onebot
     return IntakeSettings(
-        translation=TranslationSettings(mention_self=onebot.mention_self, guild_as=onebot.guild_as),
+        translation=TranslationSettings(
+            mention_self=onebot.mention_self,
+            strip_slash=config.commands.strip_slash,
+            guild_as=onebot.guild_as,
+        ),
         report_bots=onebot.report_bots,
         report_unknown=onebot.report_unknown,
         reply_limits=dict(config.delivery.reply_limits.items()),

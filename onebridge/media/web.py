@@ -10,7 +10,6 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from typing import NoReturn
-from urllib.parse import unquote
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -80,7 +79,6 @@ def open_session(
     )
     return aiohttp.ClientSession(
         connector=connector,
-        auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
     )
@@ -182,7 +180,7 @@ def _file_name(target: URL, response: aiohttp.ClientResponse) -> str:
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
         return disposition.filename.replace("\\", "/").rpartition("/")[2]
-    return unquote(target.name)
+    return target.name
 
 
 def _too_large(url: str, max_bytes: int) -> MediaError:

@@ -43,7 +43,7 @@ CLOSE_TIMEOUT = 2.0
 """Seconds; a half-open peer never answers our close frame."""
 
 ROOM_TIMEOUT = 30.0
-"""Seconds that intake may be full before we hang up (design.md section 2)."""
+"""Seconds that intake may be full, or its store slow, before we hang up (design.md section 2)."""
 
 
 class Dispatch(msgspec.Struct, frozen=True):
@@ -141,7 +141,8 @@ class Connection:
         clock: For time.
         on_ready: Awaited when the session has started (with its position) or resumed (with None),
             before anything else is read.
-        room_timeout: Seconds that ``sink`` may be full before we hang up.
+        room_timeout: Seconds that ``sink`` may be full, or ``on_ready`` may take, before we hang
+            up.
     """
 
     def __init__(
@@ -234,14 +235,19 @@ class Connection:
                 await self._perform(effect)
 
     async def _hand_on(self, item: Dispatch | Undecodable) -> None:
-        """Give it to intake; if that is full, stop reading, keep beating, hang up if it lasts."""
-        if self._sink.offer(item):
-            return
+        if not self._sink.offer(item):
+            await self._without_reading(self._until_taken(item))
+
+    async def _until_taken(self, item: Dispatch | Undecodable) -> None:
+        while not self._sink.offer(item):
+            await self._sink.wait_for_room()
+
+    async def _without_reading(self, intake: Awaitable[None]) -> None:
+        """Wait for intake: nothing is read meanwhile, the heart beats, and it may not last."""
         self._session.pause()
         try:
             async with asyncio.timeout(self._room_timeout):
-                while not self._sink.offer(item):
-                    await self._sink.wait_for_room()
+                await intake
         except TimeoutError:
             raise _HungUpError(HangUp("intake had no room for too long", resume=True)) from None
         finally:
@@ -261,9 +267,9 @@ class Connection:
             case HangUp():
                 raise _HungUpError(effect)
             case SessionStarted(position):
-                await self._on_ready(position)
+                await self._without_reading(self._on_ready(position))
             case SessionResumed():
-                await self._on_ready(None)
+                await self._without_reading(self._on_ready(None))
             case Deliver():
                 raise AssertionError("a dispatch is handed on by the reader")
 

@@ -279,7 +279,7 @@ class GatewaySession:
             d = {"token": token, "session_id": self.session_id, "seq": self.confirmed_seq}
             return (Send({"op": int(Op.RESUME), "d": d}),)
         self.state = State.IDENTIFYING
-        shard = [self._login.shard.id, self._login.shard.count]
+        shard = [self._login.shard.id, self._login.shard.total]
         d = {"token": token, "intents": self._login.intents, "shard": shard}
         return (Send({"op": int(Op.IDENTIFY), "d": d}),)
 

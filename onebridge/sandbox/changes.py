@@ -47,6 +47,16 @@ class Changes:
         self._watchers: list[Watcher] = []
         self._waiters: dict[asyncio.Future[Any], Callable[[], Any]] = {}
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody receives changes."""
+        return bool(self._watchers)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for something to become true."""
+        return bool(self._waiters)
+
     def publish(self, kind: str, value: Any) -> None:
         """Tell every watcher, and let those who wait look again."""
         for watcher in self._watchers:

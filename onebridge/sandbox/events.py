@@ -9,7 +9,17 @@ Source: qq-platform.md sections 6.2 to 6.5, 5 (private-domain bots), 10.1 and 10
 import re
 
 from onebridge.sandbox.ids import rfc3339
-from onebridge.sandbox.model import Bot, Group, Json, Message, Scene, StoredFile, User
+from onebridge.sandbox.model import (
+    Bot,
+    Channel,
+    Group,
+    Guild,
+    Json,
+    Message,
+    Scene,
+    StoredFile,
+    User,
+)
 from onebridge.sandbox.world import Event, World
 
 # What stays as it is when the text around it is escaped (section 10.2).
@@ -177,6 +187,39 @@ def guild_user(user: User) -> Json:
 def guild_bot(bot: Bot) -> Json:
     """The bot in the guild world."""
     return {"id": bot.user_id, "username": bot.name, "avatar": "", "bot": True}
+
+
+def guild_object(guild: Guild) -> Json:
+    """A Guild (section 7.7)."""
+    return {
+        "id": guild.id,
+        "name": guild.name,
+        "icon": f"https://groupprohead.gtimg.cn/{guild.id}/40",
+        "owner_id": guild.owner_id,
+        "owner": False,
+        "member_count": len(guild.members) + 1,
+        "max_members": 5000,
+        "description": guild.description,
+        "joined_at": rfc3339(guild.joined_at),
+    }
+
+
+def channel_object(guild: Guild, channel: Channel) -> Json:
+    """A Channel (section 7.7)."""
+    return {
+        "id": channel.id,
+        "guild_id": guild.id,
+        "name": channel.name,
+        "type": channel.type,
+        "sub_type": channel.sub_type,
+        "position": channel.position,
+        "parent_id": "",
+        "owner_id": guild.owner_id,
+        "private_type": 0,
+        "speak_permission": 1,
+        "application_id": "",
+        "permissions": "7",
+    }
 
 
 def guild_payload(world: World, message: Message) -> Json:

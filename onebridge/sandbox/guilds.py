@@ -6,10 +6,9 @@ private-domain bots, ADM ones for bots that are administrators.
 
 from aiohttp import web
 
-from onebridge.sandbox.events import guild_payload, guild_user
+from onebridge.sandbox.events import channel_object, guild_object, guild_payload, guild_user
 from onebridge.sandbox.ids import rfc3339
 from onebridge.sandbox.model import Channel, Guild, Json, Member, Message
-from onebridge.sandbox.notices import channel_object, guild_object
 from onebridge.sandbox.rest import Call, Reply, Rest
 from onebridge.sandbox.rules import RefusalError, check_keyboard, check_markdown
 from onebridge.sandbox.world import World

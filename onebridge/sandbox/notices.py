@@ -8,7 +8,14 @@ Source: qq-platform.md sections 6.5 to 6.14; which events can be answered: secti
 
 from collections.abc import Callable
 
-from onebridge.sandbox.events import guild_bot, guild_payload, guild_user, is_meant_for
+from onebridge.sandbox.events import (
+    channel_object,
+    guild_bot,
+    guild_object,
+    guild_payload,
+    guild_user,
+    is_meant_for,
+)
 from onebridge.sandbox.ids import rfc3339
 from onebridge.sandbox.ledger import Ticket
 from onebridge.sandbox.model import Bot, Channel, Group, Guild, Json, Message, Scene, User
@@ -40,39 +47,6 @@ def _channel(world: World, bot: Bot, fields: Json) -> Channel:
     if key := fields.get("channel_id"):
         return world.channel(str(key))
     return first(_guild(world, bot, fields).channels.values(), "channel")
-
-
-def guild_object(guild: Guild, people: int | None = None) -> Json:
-    """A Guild (section 7.7)."""
-    return {
-        "id": guild.id,
-        "name": guild.name,
-        "icon": f"https://groupprohead.gtimg.cn/{guild.id}/40",
-        "owner_id": guild.owner_id,
-        "owner": False,
-        "member_count": len(guild.members) + 1 if people is None else people,
-        "max_members": 5000,
-        "description": guild.description,
-        "joined_at": rfc3339(guild.joined_at),
-    }
-
-
-def channel_object(guild: Guild, channel: Channel) -> Json:
-    """A Channel (section 7.7)."""
-    return {
-        "id": channel.id,
-        "guild_id": guild.id,
-        "name": channel.name,
-        "type": channel.type,
-        "sub_type": channel.sub_type,
-        "position": channel.position,
-        "parent_id": "",
-        "owner_id": guild.owner_id,
-        "private_type": 0,
-        "speak_permission": 1,
-        "application_id": "",
-        "permissions": "7",
-    }
 
 
 def _timed(world: World, _bot: Bot, _fields: Json) -> Json:
@@ -219,7 +193,8 @@ def _interaction(world: World, bot: Bot, fields: Json) -> Json:
         "version": 1,
     }
     if "channel_id" in fields:
-        return d | {"scene": "guild", "chat_type": 0} | _in_channel(world, bot, fields)
+        where = {} if "guild_id" in fields else _in_channel(world, bot, fields)
+        return d | {"scene": "guild", "chat_type": 0} | where
     if "user_openid" in fields:
         user = _user(world, bot, fields["user_openid"])
         return d | {"scene": "c2c", "chat_type": 2, "user_openid": user.openid}
@@ -290,6 +265,10 @@ _C2C_REPLYABLE = {"INTERACTION_CREATE", "C2C_MSG_RECEIVE", "FRIEND_ADD"}
 _CHANNEL_REPLYABLE = ("GUILD_MEMBER_", "MESSAGE_REACTION_", "FORUM_", "INTERACTION_CREATE")
 
 
+def _is_channel_replyable(event_type: str) -> bool:
+    return event_type.startswith(_CHANNEL_REPLYABLE) and event_type != "FORUM_PUBLISH_AUDIT_RESULT"
+
+
 def build(world: World, bot: Bot, event_type: str, fields: Json) -> Event:
     """A complete event; a type that is not in the documents carries the fields alone.
 
@@ -307,17 +286,16 @@ def ticket_for(world: World, bot: Bot, event: Event) -> Ticket | None:
     An event of a whole guild is answered in any of its channels.
     """
     d = event.d if isinstance(event.d, dict) else {}
-    replyable = False
-    if conversation := str(d.get("group_openid") or ""):
+    if d.get("guild_id") in world.dms:
+        conversation, scene, replyable = str(d["guild_id"]), Scene.DM, True
+    elif conversation := str(d.get("group_openid") or ""):
         scene, replyable = Scene.GROUP, event.t in _GROUP_REPLYABLE
     elif conversation := str(d.get("openid") or d.get("user_openid") or ""):
         scene, replyable = Scene.C2C, event.t in _C2C_REPLYABLE
     elif conversation := str(d.get("channel_id") or d.get("guild_id") or ""):
-        scene, replyable = Scene.CHANNEL, event.t.startswith(_CHANNEL_REPLYABLE)
+        scene, replyable = Scene.CHANNEL, _is_channel_replyable(event.t)
     else:
         return None
-    if event.t == "FORUM_PUBLISH_AUDIT_RESULT":
-        replyable = False
     return Ticket(
         app_id=bot.app_id,
         scene=scene,

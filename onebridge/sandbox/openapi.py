@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from onebridge.sandbox import posting, rules
+from onebridge.sandbox.events import guild_object
 from onebridge.sandbox.ids import rfc3339
 from onebridge.sandbox.model import Bot, Json, Message, Scene
-from onebridge.sandbox.notices import guild_object
 from onebridge.sandbox.push import Gateway
 from onebridge.sandbox.rest import Call, Rate, Reply, Rest
 from onebridge.sandbox.rules import Picture, RefusalError, Send

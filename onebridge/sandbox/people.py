@@ -291,7 +291,6 @@ def _interact(world: World, message: Message, user: User, button: Json, data: st
         case Scene.DM:
             chat = world.dms[message.conversation]
             fields = {"channel_id": chat.channel_id, "guild_id": chat.guild_id}
-            fields |= {"scene": "guild", "chat_type": 0}
             resolved |= {"user_id": user.guild_id, "message_id": message.id}
     fields["data"] = {"type": 11, "resolved": resolved}
     bot = world.bots[message.app_id]

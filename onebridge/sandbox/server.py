@@ -145,15 +145,15 @@ class Sandbox:
         """
         async with AsyncExitStack() as stack:
             self._pages = await asyncio.to_thread(_load_pages)
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
             client = await stack.enter_async_context(aiohttp.ClientSession())
-            self.webhooks.begin(tasks, client)
-            stack.callback(self.webhooks.end)
             runner = web.AppRunner(self._app(client), access_log=None, shutdown_timeout=0.5)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            stack.push_async_callback(self._hang_up)
             await self._listen(runner, stack)
+            stack.push_async_callback(self._hang_up)
+            # Last, because a group would wrap what fails while it is open.
+            self.webhooks.begin(await stack.enter_async_context(asyncio.TaskGroup()), client)
+            stack.callback(self.webhooks.end)
             self.world.public_url = self.settings.public_url.rstrip("/") or self.url
             self._stack = stack.pop_all()
 

@@ -92,48 +92,59 @@ def connect_to(path: Path, connect: Connect, *, cache_kib: int) -> sqlite3.Conne
     return connection
 
 
-def open_file(path: Path, connect: Connect, *, now: float) -> tuple[sqlite3.Connection, int]:
+def open_file(path: Path, connect: Connect, *, now: float) -> sqlite3.Connection:
     """Open, check and migrate the database, in a new file if there is none or it is damaged.
 
     Returns:
-        The connection that writes, and the schema's version.
+        The connection that writes.
 
     Raises:
         StoreSchemaError: It is newer, or another program's.
         StoreUnavailableError: It cannot be opened or written.
     """
     with mapped(path):
-        try:
-            connection, version = _open_sound(path, connect)
-        except sqlite3.DatabaseError as error:
-            if _code(error) not in _DAMAGED:
-                raise
+        connection, damage = _open_unless_damaged(path, connect)
+        if connection is None:
             aside = _set_aside(path, now)
-            log.error("store.damaged", file=str(path), set_aside=str(aside), error=str(error))
-            connection, version = _open_sound(path, connect)
+            log.error("store.damaged", file=str(path), set_aside=str(aside), damage=damage)
+            connection = _open_sound(path, connect)
         _suspicion(path).unlink(missing_ok=True)
-        return connection, version
+        return connection
 
 
-def _open_sound(path: Path, connect: Connect) -> tuple[sqlite3.Connection, int]:
+def _open_unless_damaged(path: Path, connect: Connect) -> tuple[sqlite3.Connection | None, str]:
+    try:
+        return _open_sound(path, connect), ""
+    except sqlite3.DatabaseError as error:
+        if _code(error) not in _DAMAGED:
+            raise
+        return None, str(error)
+
+
+def _open_sound(path: Path, connect: Connect) -> sqlite3.Connection:
     connection = connect_to(path, connect, cache_kib=WRITER_CACHE_KIB)
     try:
         # Before anything is changed: it may be somebody else's.
         check_ownership(connection)
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StoreUnavailableError(
-                f"{path}: its file system cannot hold a write-ahead log; use a local disk"
-            )
+        _use_write_ahead_log(connection, path)
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         connection.execute("PRAGMA synchronous = NORMAL")
-        version = migrate(connection)
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        migrate(connection)
         _check(connection, path)
     except BaseException:
         connection.close()
         raise
-    return connection, version
+    return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreUnavailableError(
+            f"{path}: its file system cannot hold a write-ahead log; use a local disk"
+        )
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

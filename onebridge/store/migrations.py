@@ -179,9 +179,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
 """Step n brings version n to n + 1. Steps are added, never changed."""
 
 
-def migrate(
-    connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS
-) -> int:
+def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> int:
     """Bring a database to the newest schema, each step in one transaction.
 
     Args:

@@ -7,7 +7,7 @@ from onebridge.errors import StoreError
 from onebridge.keys import Identity
 
 RANGES = {
-    # Above every QQ number in use, so that a plugin showing an avatar by number shows nobody's face.
+    # Above every QQ number in use: a plugin that shows an avatar by number shows nobody's face.
     "wide": (5_000_000_000, 5_000_000_000),
     # For plugins with 32-bit columns: 1_000_000_000 … 2_147_483_647.
     "int32": (1_000_000_000, 1_147_483_648),

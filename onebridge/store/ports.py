@@ -1,10 +1,11 @@
 """What the store promises: verbs, each atomic, batched where they are on the hot path.
 
-A second implementation keeps the same promises with one script per verb (design.md section 13), so no
-verb calls back, and every key has the account in front. ``tests/conformance`` holds the promises.
+A second implementation keeps the same promises with one script per verb (design.md section 13), so
+no verb calls back, and every key has the account in front. ``tests/conformance`` holds the
+promises.
 
-Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done; one that returned
-is durable as ``store.durability`` says.
+Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done; one that
+returned is durable as ``store.durability`` says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -305,9 +306,7 @@ class IdentityStore(Protocol):
         """The numbers of those that have one; allots nothing."""
         ...
 
-    async def find_identities(
-        self, number: int, *, account: AppId | None = None
-    ) -> list[Identity]:
+    async def find_identities(self, number: int, *, account: AppId | None = None) -> list[Identity]:
         """Who has this number: at most one for an account."""
         ...
 
@@ -339,9 +338,7 @@ class MessageStore(Protocol):
         """A message by OneBot's number."""
         ...
 
-    async def find_message_ids(
-        self, account: AppId, platform_ids: Sequence[str]
-    ) -> dict[str, int]:
+    async def find_message_ids(self, account: AppId, platform_ids: Sequence[str]) -> dict[str, int]:
         """OneBot's numbers of messages named by platform id or ``REFIDX_…``, where known."""
         ...
 
@@ -360,7 +357,7 @@ class MessageStore(Protocol):
     async def message_history(
         self, conversation: Conversation, *, before: int = 0, limit: int = 20
     ) -> list[MessageRecord]:
-        """The newest messages of a chat older than number ``before`` (0: the newest), oldest first."""
+        """The newest messages of a chat older than ``before`` (0: the newest), oldest first."""
         ...
 
 
@@ -399,9 +396,7 @@ class DeliveryStore(Protocol):
         """The newest entry's place; 0 if there is none."""
         ...
 
-    async def read_log(
-        self, account: AppId, *, after: int, limit: int = 256
-    ) -> list[LoggedEvent]:
+    async def read_log(self, account: AppId, *, after: int, limit: int = 256) -> list[LoggedEvent]:
         """Entries after a place, in order."""
         ...
 

@@ -4,10 +4,11 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from onebridge.errors import StoreUnavailableError
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 QUEUE_LIMIT = 512
@@ -22,31 +23,36 @@ class Job(Generic[R]):
 
     Attributes:
         verb: What to do with the thread's resource (a database, a connection).
+        args: Its other arguments.
         synced: It must survive a power cut.
-        then: Called in the event loop with the result, also if the caller was cancelled.
+        then: Called in the event loop with the result (None if the verb failed), also if the caller
+            was cancelled.
         result: What the verb returned.
         error: What it raised.
+        future: What the caller waits for.
     """
 
-    __slots__ = ("error", "future", "result", "synced", "then", "verb")
+    __slots__ = ("args", "error", "future", "kwargs", "result", "synced", "then", "verb")
 
     def __init__(
-        self,
-        verb: Callable[[R], Any],
-        *,
-        synced: bool = False,
-        then: Callable[[Any], None] | None = None,
+        self, verb: Callable[Concatenate[R, P], Any], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         self.verb = verb
-        self.synced = synced
-        self.then = then
+        self.args = args
+        self.kwargs = kwargs
+        self.synced = False
+        self.then: Callable[[Any], None] | None = None
         self.result: Any = None
         self.error: BaseException | None = None
         self.future: asyncio.Future[Any] | None = None
 
+    def run(self, resource: R) -> Any:
+        """Do it; in the thread."""
+        return self.verb(resource, *self.args, **self.kwargs)
+
     def settle(self) -> None:
         """Hand over the outcome, in the event loop."""
-        if self.error is None and self.then is not None:
+        if self.then is not None:
             self.then(self.result)
         future = self.future
         if future is None or future.done():
@@ -66,7 +72,7 @@ class Worker(Generic[R]):
     Args:
         name: Of the thread.
         acquire: Opens the resource, in the thread.
-        carry_out: Does a group of jobs, and leaves each one's result or error in it.
+        carry_out: Does a group of jobs, and leaves each one's result or error in it; never raises.
         release: Closes the resource, in the thread.
     """
 
@@ -81,15 +87,18 @@ class Worker(Generic[R]):
         self._acquire = acquire
         self._carry_out = carry_out
         self._release = release
+        self._opened: asyncio.Future[R]
+        self._ended: asyncio.Future[None]
         self._queue: queue.SimpleQueue[Job[R] | None] = queue.SimpleQueue()
         self._slots = asyncio.Semaphore(QUEUE_LIMIT)
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop
 
     async def start(self) -> R:
         """Start the thread; returns its resource once that is open."""
         self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[R] = self._loop.create_future()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._opened = self._loop.create_future()
+        self._ended = self._loop.create_future()
         threading.Thread(target=self._run, name=self._name, daemon=True).start()
         return await self._opened
 
@@ -114,7 +123,7 @@ class Worker(Generic[R]):
         return await job.future
 
     def do_unawaited(self, job: Job[R]) -> None:
-        """Have a job done that nobody waits for; its ``then`` tells of success."""
+        """Have a job done that nobody waits for; its ``then`` is told how it went."""
         if not self._closing:
             self._queue.put(job)
 
@@ -130,8 +139,10 @@ class Worker(Generic[R]):
                 self._carry_out(resource, jobs)
                 self._tell(self._settle, jobs)
         finally:
-            self._release(resource)
-            self._tell(self._end)
+            try:
+                self._release(resource)
+            finally:
+                self._tell(self._end)
 
     def _gather(self) -> list[Job[R]]:
         """What is waiting; nothing when it is time to stop."""

@@ -25,6 +25,9 @@ from onebridge.translate.links import (
 from onebridge.translate.rich import Card, Json
 from onebridge.translate.text import Atom, split
 
+LABEL = 80
+"""Characters of a URL that a link shows; the rest of a longer one says little."""
+
 
 class Mention(NamedTuple):
     """Somebody by openid, and the text that stands for them where no mention can."""
@@ -128,7 +131,7 @@ class Composer:
             self._quote(quote)
         return tuple(self._calls)
 
-    def note(self, words: str) -> None:
+    def _note(self, words: str) -> None:
         """Remember what could not be carried as it was."""
         self._notes[words] = None
 
@@ -185,23 +188,27 @@ class Composer:
             )
 
     def _post_card(self, unit: _Unit, block: CardBlock) -> None:
-        markdown = block.card.markdown
+        markdown = self._with_words(block.card.markdown, unit)
+        if markdown is None:
+            self._say(unit.before)
+            self._call(MsgType.MARKDOWN, markdown=block.card.markdown, keyboard=block.keyboard)
+            self._say(unit.after)
+        else:
+            self._call(MsgType.MARKDOWN, markdown=markdown, keyboard=block.keyboard)
+
+    def _with_words(self, markdown: Json, unit: _Unit) -> Json | None:
+        """Markdown with the text beside it; None if it is a template, or would be too long."""
         content = markdown.get("content")
         if not isinstance(content, str):
-            self._say(unit.before)
-            self._call(MsgType.MARKDOWN, markdown=markdown, keyboard=block.keyboard)
-            self._say(unit.after)
-            return
-        beside = [
+            return None
+        before, after = (
             "".join(atom.text if atom.solid else escape_markdown(atom.text) for atom in atoms)
             for atoms in (self._markdown_atoms(unit.before), self._markdown_atoms(unit.after))
-        ]
-        whole = "\n\n".join(part for part in (beside[0], content, beside[1]) if part.strip())
-        self._call(
-            MsgType.MARKDOWN,
-            markdown={**markdown, "content": whole},
-            keyboard=block.keyboard,
         )
+        whole = "\n\n".join(part for part in (before, content, after) if part.strip())
+        if len(whole) > self._facts.text_limit:
+            return None
+        return {**markdown, "content": whole}
 
     def _say(self, words: Words | None) -> None:
         if words is None:
@@ -260,10 +267,10 @@ class Composer:
                 flat.add(Tag(f"<@{part.openid}>"))
             elif part.openid == asker:
                 dropped = True
-                self.note("the @ of whoever is answered is shown by QQ itself")
+                self._note("the @ of whoever is answered is shown by QQ itself")
             else:
                 flat.add(part.text)
-                self.note(f"{part.text} is text: a mention needs markdown, which is refused here")
+                self._note(f"{part.text} is text: a mention needs markdown, which is refused here")
             follows_dropped = dropped
         atoms = [
             Atom(part.text, solid=True) if isinstance(part, Tag) else Atom(self._without_urls(part))
@@ -290,7 +297,10 @@ class Composer:
         for start, stop in find_urls(text):
             yield Atom(text[end:start])
             url = text[start:stop]
-            yield Atom(markdown_link(url, escape_markdown(url)), solid=True)
+            label = url if len(url) <= LABEL else url[: LABEL - 1] + "…"
+            link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
+            fits = len(link.text) <= self._facts.text_limit
+            yield link if fits else Atom(break_all(url))
             end = stop
         yield Atom(text[end:])
 
@@ -298,16 +308,16 @@ class Composer:
         """Plain text under the URL policy."""
         allow = self._facts.url_allow
         if Act.URL_REFUSED in self._facts.refusals:
-            self.note("the platform refused a link: whatever looks like one is broken by blanks")
+            self._note("the platform refused a link: whatever looks like one is broken by blanks")
             return break_all(text)
         if self._url_policy == "keep" or not has_foreign_url(text, allow):
             return text
         if self._url_policy == "remove":
-            self.note("links were removed (delivery.urls is remove)")
+            self._note("links were removed (delivery.urls is remove)")
             return remove_urls(text, allow)
         if self._facts.urls == "qrcode":
-            self.note("delivery.urls is qrcode, which this version cannot draw: space is used")
-        self.note("links are broken by blanks: the platform refuses those that are not registered")
+            self._note("delivery.urls is qrcode, which this version cannot draw: space is used")
+        self._note("links are broken by blanks: the platform refuses those that are not registered")
         return break_urls(text, allow)
 
     def _choose_url_policy(self) -> UrlPolicy:
@@ -326,7 +336,7 @@ class Composer:
             if call.msg_type is MsgType.TEXT:
                 self._calls[place] = msgspec.structs.replace(call, reference=quote)
                 return
-        self.note("nothing is quoted: a quote works with plain text only, and this is not")
+        self._note("nothing is quoted: a quote works with plain text only, and this is not")
 
     def _call(self, msg_type: MsgType = MsgType.TEXT, **fields: Any) -> None:
         self._calls.append(PostMessage(self._facts.conversation, msg_type, **fields))

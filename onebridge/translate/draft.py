@@ -1,9 +1,6 @@
 """Segments → blocks, by the table of ``facts.py``; then the blocks are composed into calls."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
-import orjson
 
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
@@ -55,6 +52,7 @@ class Draft:
         self._blocks: list[Block] = []
         self._notes: dict[str, None] = {}
         self._length = 0
+        self._swallows_blank = False
         self._skipped: list[str] = []
         self._keyboard: Json | None = None
         self._quote = ""
@@ -108,6 +106,7 @@ class Draft:
                 self._say(EVERYONE)
         elif name == self._facts.self_id and not segment.get("name"):
             self._note("an @ of the bot itself is left out")
+            self._swallows_blank = True
         elif openid := self._openid(name):
             self._words().add(Mention(openid, clean(mention_text(segment))))
         elif name != "":
@@ -127,7 +126,6 @@ class Draft:
 
     def _add_markdown(self, _index: int, segment: Segment) -> None:
         card = read_markdown(segment)
-        _check_json(segment, (card.markdown, card.keyboard))
         keyboard = card.keyboard if self._facts.may_use_keyboard else None
         if self._facts.may_use_markdown:
             self._blocks.append(CardBlock(card, keyboard))
@@ -147,7 +145,6 @@ class Draft:
         if Act.CARD_REFUSED in self._facts.refusals:
             self._add_described(index, segment)
             return
-        _check_json(segment, segment.data)
         self._blocks.append(Embed(dict(segment.data)))
 
     def _add_described(self, _index: int, segment: Segment) -> None:
@@ -159,6 +156,7 @@ class Draft:
     def _add_left_out(self, _index: int, segment: Segment) -> None:
         self._note(f"{segment.type} is left out: it means nothing in this chat")
         self._skipped.append(segment.type)
+        self._swallows_blank = True
 
     def _add_impossible(self, _index: int, segment: Segment) -> None:
         raise ActionError(
@@ -215,7 +213,6 @@ class Draft:
         return ActionError(Retcode.BAD_REQUEST, f"the message is empty{why}")
 
     def _press(self, segment: Segment, keyboard: Json) -> None:
-        _check_json(segment, keyboard)
         if self._facts.may_use_keyboard:
             self._keyboard = keyboard
         else:
@@ -246,6 +243,9 @@ class Draft:
         return known
 
     def _say(self, words: str) -> None:
+        # The blank that people put after a mention goes with it.
+        words = words.removeprefix(" ") if self._swallows_blank else words
+        self._swallows_blank = False
         if not words:
             return
         self._length += len(words)
@@ -280,13 +280,3 @@ def _joined(blocks: Iterable[Block]) -> list[Block]:
         else:
             joined.append(block)
     return joined
-
-
-def _check_json(segment: Segment, value: Any) -> None:
-    try:
-        orjson.dumps(value)
-    except (TypeError, orjson.JSONEncodeError) as error:
-        raise ActionError(
-            Retcode.BAD_REQUEST,
-            f"the {segment.type} segment cannot be sent: {error}",
-        ) from error

@@ -50,7 +50,7 @@ def is_allowed(url: str, allow: Sequence[str]) -> bool:
         if "/" in wanted:
             if bare == wanted or bare.startswith((wanted + "/", wanted + "?", wanted + "#")):
                 return True
-        elif wanted and (host == wanted or host.endswith("." + wanted)):
+        elif host == wanted or host.endswith("." + wanted):
             return True
     return False
 

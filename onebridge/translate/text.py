@@ -5,6 +5,7 @@ Never inside a link or a mention (design.md section 5).
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -12,10 +13,7 @@ from onebridge.translate.links import find_urls
 
 Escape = Callable[[str], str]
 
-_SENTENCE_END = re.compile(r"[。！？；…]+[”’」』）)\"']*|[.!?;]+[\"')]*(?=\s)")
-_MOST_WIDENED = 8
-"""No escaping makes one character longer than this; only the speed of cutting depends on it."""
-
+_SENTENCE_END = re.compile(r"[。！？；…]+[”’」』）)\"']*|(?<![.!?;])[.!?;]++[\"')]*+(?=\s)")
 _JOINER = "\u200d"
 
 
@@ -51,7 +49,7 @@ def split(atoms: Iterable[Atom], escape: Escape, limit: int) -> list[str]:
             continue
         rest = atom.text
         while not _fits(rest, limit - len(piece), escape):
-            end = _fitting(rest, limit - len(piece), escape)
+            end = _fitting(rest, max(0, limit - len(piece)), escape)
             cut = _cut(rest, end)
             if not cut and not piece:
                 # One link, or one heap of combining marks, fills more than a whole piece.
@@ -69,10 +67,8 @@ def _fits(text: str, room: int, escape: Escape) -> bool:
 
 def _fitting(text: str, room: int, escape: Escape) -> int:
     """How many characters of a text fit, escaped, into the room there is."""
-    end = max(0, min(len(text), room))
-    while end and (over := len(escape(text[:end])) - room) > 0:
-        end = max(0, end - max(1, over // _MOST_WIDENED))
-    return end
+    lengths = range(min(len(text), room) + 1)
+    return bisect_right(lengths, room, key=lambda length: len(escape(text[:length]))) - 1
 
 
 def _cut(text: str, end: int) -> int:

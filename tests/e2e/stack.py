@@ -117,11 +117,17 @@ class Platform:
         assert status == 200, f"{path}: {status} {answer}"
         return answer
 
-    def say(self, text: str, *, scene: str = "group", quoting: Shown | None = None) -> Shown:
+    def say(
+        self, text: str, *, scene: str = "group", quoting: Shown | None = None, user: str = ""
+    ) -> Shown:
         """A person writes, and mentions the bot where that is usual."""
-        quote = quoting.id if quoting else ""
-        at_bot = scene in ("group", "channel")
-        body = {"text": text, "scene": scene, "at_bot": at_bot, "quote": quote}
+        body = {
+            "text": text,
+            "scene": scene,
+            "user": user,
+            "at_bot": scene in ("group", "channel"),
+            "quote": quoting.id if quoting else "",
+        }
         return Shown(self, self.ask("/control/say", body))
 
     def messages(self, conversation: str, after: int = 0, wait: float = 0.0) -> list[Shown]:

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.programs import PATIENCE, free_port, python
-from tests.e2e.stack import OPENER, Platform
+from tests.e2e.stack import OPENER, Platform, eventually
+
+
+def is_awake(platform: Platform) -> bool:
+    """Whether the bot answers somebody who is not in the tests."""
+    said = platform.say("/echo awake", scene="c2c", user="阿青")
+    heard = platform.messages(said.conversation, said.number, wait=1.0)
+    return any(message.is_from_bot for message in heard)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +23,9 @@ def demo() -> Iterator[tuple[Platform, str]]:
         line = program.wait_for_line(r"http://[\w.:]+/chat/")
         found = re.search(r"(http://[\w.:]+)/chat/\S*", line)
         assert found
-        yield Platform(found[1]), found[0]
+        platform = Platform(found[1])
+        eventually(lambda: is_awake(platform), "the sample bot is there")
+        yield platform, found[0]
 
 
 def test_the_page_opens(demo: tuple[Platform, str]) -> None:

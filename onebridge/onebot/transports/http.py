@@ -113,7 +113,7 @@ class HttpActions:
     async def _respond(
         self, request: web.Request, service: Service | None, action: str
     ) -> web.Response:
-        content_type = request.content_type if "Content-Type" in request.headers else None
+        content_type = request.content_type if request.headers.get("Content-Type") else None
         body = await request.read() if request.method == "POST" else b""
         echo = None
         try:

@@ -7,6 +7,7 @@ the application act twice.
 
 import asyncio
 from enum import Enum, auto
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -69,7 +70,26 @@ class Outcome(Enum):
     UNANSWERED = auto()
     """Sent, and then nothing."""
     AWAY = auto()
-    """No connection: certainly nothing was sent."""
+    """Certainly nothing was sent."""
+
+
+class _Attempt:
+    """Whether an event has left us: in the current request, and in any."""
+
+    __slots__ = ("ever_sent", "sent")
+
+    def __init__(self) -> None:
+        self.sent = False
+        self.ever_sent = False
+
+
+async def _note_sent(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestChunkSentParams,
+) -> None:
+    attempt: _Attempt = context.trace_request_ctx
+    attempt.sent = attempt.ever_sent = True
 
 
 class HttpPostApplication:
@@ -118,14 +138,18 @@ class HttpPostApplication:
     async def run(self) -> None:
         """Post ``enable``, then events, until cancelled; then ``disable``."""
         await self.events.open()
+        trace = aiohttp.TraceConfig()
+        trace.on_request_chunk_sent.append(_note_sent)
         async with aiohttp.ClientSession(
             # A connection that the application closes while we write to it would leave open whether
             # the event has arrived; so each event has its own.
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            trace_configs=[trace],
             headers={"User-Agent": USER_AGENT, "X-Self-ID": str(self._service.self_id)},
         ) as session:
             self._reachable.set()
-            await self._deliver(session, self._lifecycle("enable"), timeout=self._limits.hello)
+            enable = self._lifecycle("enable")
+            await self._deliver(session, enable, _Attempt(), timeout=self._limits.hello)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._read_ahead(), name="post reader")
@@ -137,9 +161,8 @@ class HttpPostApplication:
             finally:
                 await self.events.save()
                 if self._presence.is_there:
-                    await self._post(
-                        session, self._lifecycle("disable"), timeout=self._limits.farewell
-                    )
+                    disable = self._lifecycle("disable")
+                    await self._post(session, disable, _Attempt(), timeout=self._limits.farewell)
 
     async def _read_ahead(self) -> None:
         while True:
@@ -161,7 +184,16 @@ class HttpPostApplication:
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
             lane, (entry, body) = await self._turns.take()
-            answer = await self._deliver(session, body, timeout=self._settings.timeout, entry=entry)
+            attempt = _Attempt()
+            try:
+                answer = await self._deliver(
+                    session, body, attempt, timeout=self._settings.timeout, entry=entry
+                )
+            except asyncio.CancelledError:
+                # Stopping: what was sent is not sent again by the next process.
+                if attempt.ever_sent:
+                    self.events.settle(entry.log_seq)
+                raise
             self._settle(entry.log_seq)
             if answer:
                 await self._operate(body, answer)
@@ -180,12 +212,13 @@ class HttpPostApplication:
         async for _ in ticks(interval):
             if self._presence.is_there:
                 event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
-                await self._post(session, encode_json(event), timeout=interval)
+                await self._post(session, encode_json(event), _Attempt(), timeout=interval)
 
     async def _deliver(
         self,
         session: aiohttp.ClientSession,
         body: bytes,
+        attempt: _Attempt,
         *,
         timeout: float,
         entry: Entry | None = None,
@@ -197,7 +230,7 @@ class HttpPostApplication:
             if entry is not None and self.events.is_too_old(entry):
                 self.events.drop(entry.log_seq, "too old")
                 return b""
-            outcome, answer = await self._post(session, body, timeout=timeout)
+            outcome, answer = await self._post(session, body, attempt, timeout=timeout)
             if outcome is Outcome.AWAY:
                 await self._wait_for_application()
             elif outcome is Outcome.ANSWERED or retries == 0:
@@ -215,38 +248,31 @@ class HttpPostApplication:
             self._reachable.set()
 
     async def _post(
-        self, session: aiohttp.ClientSession, body: bytes, *, timeout: float
+        self, session: aiohttp.ClientSession, body: bytes, attempt: _Attempt, *, timeout: float
     ) -> tuple[Outcome, bytes]:
         headers = {"Content-Type": "application/json"}
         if self._settings.secret:
             headers["X-Signature"] = sign(self._settings.secret, body)
-        connect = self._limits.connect
-        limit = aiohttp.ClientTimeout(
-            total=timeout or None,
-            # Runs out first: a connection that does not come about must not look like silence.
-            connect=min(connect, 0.9 * timeout) if timeout else connect,
-        )
+        attempt.sent = False
         try:
             async with session.post(
                 self._settings.url,
                 data=body,
                 headers=headers,
                 allow_redirects=False,
-                timeout=limit,
+                timeout=aiohttp.ClientTimeout(total=timeout or None, connect=self._limits.connect),
+                trace_request_ctx=attempt,
             ) as response:
                 self._presence.appeared()
                 self._show(response.status, f"HTTP {response.status}")
                 return Outcome.ANSWERED, await _read_answer(response)
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ConnectionTimeoutError,
-            aiohttp.InvalidURL,
-        ) as error:
-            self._presence.vanished(_reason(error))
-            return Outcome.AWAY, b""
         except (aiohttp.ClientError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            if not attempt.sent:
+                self._presence.vanished(reason)
+                return Outcome.AWAY, b""
             counters["post.unanswered"] += 1
-            self._show(NO_STATUS, _reason(error))
+            self._show(NO_STATUS, reason)
             return Outcome.UNANSWERED, b""
 
     async def _operate(self, body: bytes, answer: bytes) -> None:
@@ -305,7 +331,3 @@ async def _read_answer(response: aiohttp.ClientResponse) -> bytes:
     except (aiohttp.ClientError, TimeoutError):
         return b""
     return b"".join(parts)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -110,10 +110,12 @@ class ForwardWebSockets:
             )
         return socket
 
-    async def close(self) -> None:
-        """Say goodbye to every client; used when the server stops."""
+    async def close(self, account: AppId | None = None) -> None:
+        """Say goodbye to every client, or to those of an account that is taken away."""
         async with asyncio.TaskGroup() as tasks:
             for connection in self._open:
+                if account is not None and account != connection.account:
+                    continue
                 tasks.create_task(
                     connection.close(WSCloseCode.GOING_AWAY, b"onebridge is stopping"),
                     name="forward close",
@@ -135,6 +137,7 @@ class _Connection:
     ) -> None:
         self._transport = request.transport
         self._peer = request.remote
+        self.account = service.account
         self._socket = socket
         self._service = service
         self._subscription = subscription

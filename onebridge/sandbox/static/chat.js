@@ -37,7 +37,7 @@ function drawChats() {
           "button",
           { type: "button", "aria-current": current || undefined, on: { click: () => enter(chat) } },
           avatar(chat.name, chat.scene !== "group" && chat.scene !== "channel"),
-          element("span", { class: "lines" }, chat.name, element("span", { class: "last" }, last ? oneLine(last) : "")),
+          element("span", { class: "lines" }, chat.name, element("span", { class: "last" }, last ? oneLine(last, nameOf) : "")),
           unread ? element("span", { class: "count" }, String(unread)) : null,
         ),
       );
@@ -96,7 +96,7 @@ function drawSoon() {
 
 function drawQuote() {
   by("quoting").hidden = !page.quote;
-  if (page.quote) by("quoted").textContent = `${word("reply")} ${page.quote.author_name}: ${oneLine(page.quote)}`;
+  if (page.quote) by("quoted").textContent = `${word("reply")} ${page.quote.author_name}: ${oneLine(page.quote, nameOf)}`;
   by("attached").hidden = !page.files.length;
   by("names").textContent = page.files.map((each) => each.name).join("、");
 }
@@ -151,6 +151,8 @@ async function press(message, place) {
     } else {
       page.presses.set(outcome.interaction_id, `${message.id}/${place}`);
       page.said.set(`${message.id}/${place}`, "");
+      // The bot may have answered before this page learned the press's id.
+      if (page.early.has(outcome.interaction_id)) pressed(outcome.interaction_id, page.early.get(outcome.interaction_id));
       // The client waits three seconds for the bot's answer (qq-platform.md section 6.9).
       setTimeout(() => pressed(outcome.interaction_id, word("noAnswer")), 3000);
       drawSoon();
@@ -279,7 +281,10 @@ async function onChange({ kind, value }) {
     if (page.chat && page.chat.id === value.conversation) page.typingUntil = Date.now() + 10000;
     drawWindow();
   } else if (kind === "interaction") {
-    pressed(value.id, word("pressed")[value.code] ?? String(value.code));
+    const said = word("pressed")[value.code] ?? String(value.code);
+    if (page.presses.has(value.id)) pressed(value.id, said);
+    else page.early.set(value.id, said);
+    if (page.early.size > 100) page.early.delete(page.early.keys().next().value);
   } else if (kind === "state" || kind === "gateway") {
     await refresh();
     drawSoon();

@@ -9,10 +9,15 @@ export function avatar(name, isBot) {
   return element("span", { class: `face-mark ${isBot ? "bot" : `c${sum % 5}`}`, "aria-hidden": "true" }, [...name][0] || "?");
 }
 
-export function oneLine(message) {
+// Mentions by name, as one string.
+function named(text, nameOf) {
+  return text.replace(/<@!?(\w+)>/g, (_, id) => `@${nameOf(id)}`);
+}
+
+export function oneLine(message, nameOf) {
   if (message.recalled) return word("recalled", { name: message.author_name });
   const text = message.markdown ? message.markdown.content : message.text;
-  return (text || "").trim() || (message.files.length ? `[${word(message.files[0].kind)}]` : "");
+  return named(text || "", nameOf).trim() || (message.files.length ? `[${word(message.files[0].kind)}]` : "");
 }
 
 function mediaNode(file) {
@@ -57,12 +62,14 @@ function contentNodes(message, act) {
   const nodes = [];
   if (message.refused) nodes.push(element("div", { class: "why" }, `⛔ ${word("refused", { code: message.refused })} · ${message.reason}`));
   if (message.audit === "rejected") nodes.push(element("div", { class: "why" }, word("rejected")));
-  if (message.quoted) nodes.push(element("div", { class: "quote" }, `${message.quoted.author_name}: ${message.quoted.text}`));
+  if (message.quoted) nodes.push(element("div", { class: "quote" }, `${message.quoted.author_name}: ${named(message.quoted.text, act.nameOf)}`));
   if (message.quote_text) nodes.push(element("div", { class: "quote" }, message.quote_text));
   if (message.markdown?.content) nodes.push(renderMarkdown(message.markdown.content, act));
   else if (message.text) {
-    const named = message.auto_at_name ? [element("span", { class: "mention" }, `@${message.auto_at_name} `)] : [];
-    nodes.push(element("div", { class: "text" }, ...named, ...renderText(message.text, act.nameOf)));
+    const asker = message.auto_at_name ? [element("span", { class: "mention" }, `@${message.auto_at_name} `)] : [];
+    // A bot's plain text in groups and C2C is shown raw: tags mean nothing there (qq-platform.md 10.2).
+    const raw = message.from_bot && (message.scene === "group" || message.scene === "c2c");
+    nodes.push(element("div", { class: "text" }, ...asker, ...(raw ? [message.text] : renderText(message.text, act.nameOf))));
   }
   if (message.card) nodes.push(element("div", { class: "card" }, message.card.fields?.title || message.card.prompt || word("card"), element("small", {}, message.card.ark_name || "")));
   if (message.embed) nodes.push(element("div", { class: "card" }, message.embed.title || message.embed.prompt || "", ...(message.embed.fields || []).map((each) => element("small", {}, each.name || ""))));
@@ -75,7 +82,7 @@ function contentNodes(message, act) {
 export function messageNode(message, me, act) {
   if (message.recalled) return element("li", { class: "note" }, word("recalled", { name: message.author_name }));
   const own = message.author === me && !message.from_bot;
-  const time = new Date(message.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = new Date(message.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
   const tools = [];
   if (!message.refused) tools.push(element("button", { type: "button", on: { click: () => act.quote(message) } }, word("reply")));
   if (own) tools.push(element("button", { type: "button", on: { click: () => act.recall(message) } }, word("recall")));
@@ -99,7 +106,7 @@ export function auditNode(held, act) {
   return element(
     "li",
     { class: "note" },
-    `⏳ ${word("pending")}: ${oneLine(held.message)} `,
+    `⏳ ${word("pending")}: ${oneLine(held.message, act.nameOf)} `,
     element("button", { type: "button", on: { click: () => decide(true) } }, word("pass")),
     " ",
     element("button", { type: "button", on: { click: () => decide(false) } }, word("reject")),

@@ -11,6 +11,7 @@ export const page = {
   unread: new Map(), // chat key → count
   presses: new Map(), // interaction id → "message/place"
   said: new Map(), // "message/place" → the bot's answer to the press, "" while it is awaited
+  early: new Map(), // interaction id → an answer that came before the press was known
   quote: null,
   files: [],
   typingUntil: 0,

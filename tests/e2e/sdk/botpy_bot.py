@@ -1,4 +1,4 @@
-"""A bot on the real qq-botpy. Its hosts are fixed in its code, so names are resolved to the sandbox.
+"""A bot on the real qq-botpy. Its hosts are fixed, so the names are resolved to the sandbox.
 
 Nothing of botpy is changed: only the resolver that aiohttp takes by default, as a hosts file with
 ports would do it. The token call verifies TLS, by ``SSL_CERT_FILE``.

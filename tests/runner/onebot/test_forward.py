@@ -440,6 +440,22 @@ async def test_stopping_says_goodbye() -> None:
     assert closed.value.rcvd.code == 1001
 
 
+async def test_clients_of_an_account_that_is_taken_away() -> None:
+    first, second = FakeService(1), FakeService(2, account="other")
+    async with (
+        running_server(first, second) as server,
+        dial(server, "/1/") as gone,
+        dial(server, "/2/") as stays,
+    ):
+        await greeted(gone)
+        await greeted(stays)
+        await server.app[FORWARD].close(first.account)
+        with pytest.raises(ConnectionClosed):
+            await receive(gone)
+        second.say("hi")
+        assert (await receive(stays))["raw_message"] == "hi"
+
+
 async def test_many_clients_come_and_go() -> None:
     service = FakeService()
 

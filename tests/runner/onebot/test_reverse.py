@@ -1,5 +1,6 @@
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -61,6 +62,10 @@ class Application:
             for connection in self.open
             if connection.request is not None and connection.request.path == path
         )
+
+    async def shaken(self, count: int) -> None:
+        """Return when so many handshakes were asked for."""
+        await until(lambda: len(self.handshakes) >= count)
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -263,11 +268,11 @@ async def test_it_comes_back_at_the_interval_and_never_twice(application: Applic
     interval = 0.15
     async with running(reverse(service, application.url(), reconnect_interval=interval)):
         for count in range(1, 4):
-            await until(lambda count=count: len(application.handshakes) == count)
+            await application.shaken(count)
             await until(lambda: application.open)
             closed_at = loop.time()
             await application.open[0].close()
-            await until(lambda count=count: len(application.handshakes) == count + 1)
+            await application.shaken(count + 1)
             assert interval * 0.9 <= loop.time() - closed_at < interval + PATIENCE
     assert application.most_open == 1
 
@@ -286,8 +291,7 @@ async def test_it_keeps_trying_and_says_so_once(
     async with running(one):
         for status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
             application.refuse_with = status
-            seen = len(application.handshakes)
-            await until(lambda seen=seen: len(application.handshakes) > seen + 2)
+            await application.shaken(len(application.handshakes) + 3)
             assert not one.connected
         application.refuse_with = None
         await until(lambda: one.connected)
@@ -325,7 +329,7 @@ async def test_a_peer_that_does_not_answer_pings_is_left() -> None:
             await until(lambda: application.open)
             service.say("unheard")
             # Its events wait, and the next connection gets them.
-            await until(lambda: len(application.handshakes) == 2)
+            await application.shaken(2)
             application.reads = True
             await until(lambda: application.said)
     assert application.said == ["unheard"]
@@ -345,7 +349,7 @@ async def test_an_application_that_does_not_read_is_closed_and_its_events_wait()
             await until(lambda: application.open)
             large = ["x" * 100_000 + str(number) for number in range(100)]
             service.say(*large)
-            await until(lambda: len(application.handshakes) == 2)
+            await application.shaken(2)
             application.reads = True
             await until(lambda: len(application.said) == 100)
     assert application.said == large
@@ -375,7 +379,7 @@ async def test_what_was_confirmed_is_not() -> None:
             service.say("one", "two")
             await until(lambda: one.events.delivered == 2)
             await application.open[0].close()
-            await until(lambda: len(application.handshakes) == 2)
+            await application.shaken(2)
             service.say("three")
             await until(lambda: len(application.said) == 3)
     assert application.said == ["one", "two", "three"]
@@ -563,7 +567,34 @@ async def test_a_redial_does_not_wait_for_a_running_action(application: Applicat
         await application.open[0].send('{"action":"send","echo":1}')
         await until(lambda: service.calls)
         await application.open[0].close()
-        await until(lambda: len(application.handshakes) == 2)
+        await application.shaken(2)
         gate.set()
         await until(lambda: done)
     assert application.answers == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_is_lost_whenever_the_application_hangs_up(seed: int) -> None:
+    service = FakeService()
+    dice = random.Random(seed)
+    wanted = [str(number) for number in range(3000)]
+    limits = ReverseLimits(ping=0.005, close=0.2, window=128)
+    async with Application(free_port()) as application:
+        one = reverse(service, application.url(), limits=limits, reconnect_interval=0.001)
+        async with running(one):
+            await until(lambda: application.frames)
+            for start in range(0, 3000, 30):
+                service.say(*wanted[start : start + 30])
+                for _ in range(dice.randrange(5)):
+                    await asyncio.sleep(0)
+                if dice.random() < 0.1 and application.open:
+                    # As if the process had died: no close frame.
+                    application.open[0].transport.abort()
+            await until(lambda: one.events.delivered == 3000)
+    # Each connection goes on from something that was sent before, in order and without a gap.
+    newest = -1
+    for said in map(int, application.said):
+        assert said <= newest + 1
+        newest = max(newest, said)
+    assert newest == 2999
+    assert len(application.handshakes) > 3

@@ -1,6 +1,5 @@
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
@@ -27,8 +26,7 @@ from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
 from onebridge.qq.http import MAX_ANSWER_BYTES, Hosts, call_timeout
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
-
-Scripted = Callable[..., Any]
+from tests.runner.qq.scripted_platform import Asked, ScriptedPlatform, SetClock, Silence, answer
 
 APP = AppId("102000001")
 GROUP = Conversation(APP, Scene.GROUP, "7C1E9A40B2D84F6390AA51E7D3F02B64")
@@ -42,18 +40,18 @@ SENT = {
 }
 
 
-def make_rest(http: aiohttp.ClientSession, hosts: Hosts, clock: Any, **more: Any) -> QQRest:
+def make_rest(http: aiohttp.ClientSession, hosts: Hosts, clock: SetClock, **more: Any) -> QQRest:
     token = AccessToken(http, hosts, app_id=APP, app_secret="s", clock=clock)
     return QQRest(http, hosts, token, account=APP, clock=clock, **more)
 
 
 @pytest.fixture
-def rest(http: aiohttp.ClientSession, platform: Any, clock: Any) -> QQRest:
+def rest(http: aiohttp.ClientSession, platform: ScriptedPlatform, clock: SetClock) -> QQRest:
     return make_rest(http, platform.hosts, clock)
 
 
-async def test_a_message_is_posted(rest: QQRest, platform: Any, scripted: Scripted) -> None:
-    platform.script.append(scripted(SENT, X_Tps_trace_ID="trace-1"))
+async def test_a_message_is_posted(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer(SENT, X_Tps_trace_ID="trace-1"))
     assert await rest.post_message(CALL) == Receipt(
         msg_id="ROBOT1.0_a!",
         ref_idx="REFIDX_Nf8==",
@@ -68,31 +66,29 @@ async def test_a_message_is_posted(rest: QQRest, platform: Any, scripted: Script
     assert asked.headers["Content-Type"] == "application/json"
 
 
-async def test_an_integer_timestamp_is_read_too(
-    rest: QQRest, platform: Any, scripted: Scripted
-) -> None:
-    platform.script.append(scripted({"id": "x", "timestamp": 1787192130}))
+async def test_an_integer_timestamp_is_read_too(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer({"id": "x", "timestamp": 1787192130}))
     assert (await rest.post_message(CALL)).timestamp == 1787192130.0
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("code", [304023, 304024])
 async def test_a_message_that_waits_for_audit_is_a_receipt(
-    rest: QQRest, platform: Any, scripted: Scripted, status: int, code: int
+    rest: QQRest, platform: ScriptedPlatform, status: int, code: int
 ) -> None:
     body = {
         "code": code,
         "message": "push message is waiting for audit now",
         "data": {"message_audit": {"audit_id": "b5f1a8d2"}},
     }
-    platform.script.append(scripted(body, status, X_Tps_trace_ID="t"))
+    platform.script.append(answer(body, status, X_Tps_trace_ID="t"))
     assert await rest.post_message(CALL) == Receipt(audit_id="b5f1a8d2", trace_id="t")
 
 
 async def test_an_audit_without_an_id_is_pending_all_the_same(
-    rest: QQRest, platform: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    platform.script.append(scripted({"err_code": 304023}, 202))
+    platform.script.append(answer({"err_code": 304023}, 202))
     assert (await rest.post_message(CALL)).audit_id
 
 
@@ -126,8 +122,7 @@ async def test_an_audit_without_an_id_is_pending_all_the_same(
 )
 async def test_errors_in_every_shape(
     rest: QQRest,
-    platform: Any,
-    scripted: Scripted,
+    platform: ScriptedPlatform,
     status: int,
     body: Any,
     code: int,
@@ -135,7 +130,7 @@ async def test_errors_in_every_shape(
     trace_id: str,
     act: Act,
 ) -> None:
-    platform.script.append(scripted(body, status))
+    platform.script.append(answer(body, status))
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     error = caught.value
@@ -145,14 +140,16 @@ async def test_errors_in_every_shape(
     assert len(platform.asked) == 1
 
 
-async def test_the_trace_header_wins(rest: QQRest, platform: Any, scripted: Scripted) -> None:
-    platform.script.append(scripted({"trace_id": "b", "code": 1}, 400, x_tps_TRACE_id="h"))
+async def test_the_trace_header_wins(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer({"trace_id": "b", "code": 1}, 400, x_tps_TRACE_id="h"))
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     assert caught.value.trace_id == "h"
 
 
-async def test_what_is_not_json_is_an_uncertain_error(rest: QQRest, platform: Any) -> None:
+async def test_what_is_not_json_is_an_uncertain_error(
+    rest: QQRest, platform: ScriptedPlatform
+) -> None:
     page = "<html>Bad Gateway</html>"
     for status in (200, 502):
         platform.script.append(web.Response(status=status, text=page, content_type="text/html"))
@@ -162,10 +159,10 @@ async def test_what_is_not_json_is_an_uncertain_error(rest: QQRest, platform: An
 
 
 async def test_too_many_requests_tell_when_to_return(
-    rest: QQRest, platform: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    platform.script.append(scripted(None, 429, Retry_After="7"))
-    platform.script.append(scripted(None, 429))
+    platform.script.append(answer(None, 429, Retry_After="7"))
+    platform.script.append(answer(None, 429))
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     assert (caught.value.act, caught.value.certain) == (Act.RATE_LIMITED, True)
@@ -179,27 +176,25 @@ async def test_too_many_requests_tell_when_to_return(
     ("status", "body"), [(401, {"code": 11244}), (400, {"err_code": 11244}), (401, None)]
 )
 async def test_an_expired_token_is_renewed_and_the_call_repeated(
-    rest: QQRest, platform: Any, scripted: Scripted, status: int, body: Any
+    rest: QQRest, platform: ScriptedPlatform, status: int, body: Any
 ) -> None:
-    platform.script += [scripted(body, status), scripted(SENT)]
+    platform.script += [answer(body, status), answer(SENT)]
     assert (await rest.post_message(CALL)).msg_id == "ROBOT1.0_a!"
     first, second = platform.asked
     assert first.body == second.body
     assert second.headers["Authorization"] == "QQBot token-2"
 
 
-async def test_the_call_is_repeated_once_only(
-    rest: QQRest, platform: Any, scripted: Scripted
-) -> None:
-    platform.script += [scripted({"code": 11244}, 401), scripted({"code": 11244}, 401)]
+async def test_the_call_is_repeated_once_only(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script += [answer({"code": 11244}, 401), answer({"code": 11244}, 401)]
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     assert caught.value.act is Act.REFRESH_TOKEN
     assert len(platform.asked) == 2
 
 
-async def test_an_image_is_sent_along(rest: QQRest, platform: Any, scripted: Scripted) -> None:
-    platform.script.append(scripted({"id": "08f7", "timestamp": "2026-08-20T10:15:30+08:00"}))
+async def test_an_image_is_sent_along(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer({"id": "08f7", "timestamp": "2026-08-20T10:15:30+08:00"}))
     call = PostMessage(
         CHANNEL, content="看", image_data=b"\x89PNG\r\n", reply=ReplyKey(msg_id="0a")
     )
@@ -210,11 +205,11 @@ async def test_an_image_is_sent_along(rest: QQRest, platform: Any, scripted: Scr
 
 
 async def test_uploads_are_bound_to_their_lifetime(
-    rest: QQRest, platform: Any, clock: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
     data = bytes(300_000)
-    platform.script.append(scripted({"file_uuid": "u", "file_info": "I", "ttl": 259200}))
-    platform.script.append(scripted({"file_info": "J", "ttl": 0}))
+    platform.script.append(answer({"file_uuid": "u", "file_info": "I", "ttl": 259200}))
+    platform.script.append(answer({"file_info": "J", "ttl": 0}))
     upload = await rest.upload(UploadMedia(GROUP, FileType.IMAGE, data=data))
     assert upload == Upload("I", "u", clock.now() + 259200)
     by_url = UploadMedia(GROUP, FileType.VOICE, url="https://h/a.silk")
@@ -226,16 +221,16 @@ async def test_uploads_are_bound_to_their_lifetime(
 
 
 async def test_an_upload_without_file_info_is_malformed(
-    rest: QQRest, platform: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    platform.script.append(scripted({"file_uuid": "u"}))
+    platform.script.append(answer({"file_uuid": "u"}))
     with pytest.raises(MalformedPayloadError, match="file_info"):
         await rest.upload(UploadMedia(GROUP, FileType.IMAGE, url="https://h/i.png"))
 
 
 @pytest.mark.parametrize("status", [200, 204])
-async def test_recall(rest: QQRest, platform: Any, scripted: Scripted, status: int) -> None:
-    platform.script.append(scripted(None, status))
+async def test_recall(rest: QQRest, platform: ScriptedPlatform, status: int) -> None:
+    platform.script.append(answer(None, status))
     await rest.recall(RecallMessage(GROUP, "ROBOT1.0_a!"))
     (asked,) = platform.asked
     assert (asked.method, asked.path) == (
@@ -255,7 +250,7 @@ async def test_recall(rest: QQRest, platform: Any, scripted: Scripted, status: i
     ],
 )
 async def test_me(
-    rest: QQRest, platform: Any, scripted: Scripted, share_url: str | None, uin: str
+    rest: QQRest, platform: ScriptedPlatform, share_url: str | None, uin: str
 ) -> None:
     body = {
         "id": 9138462075513300817,
@@ -263,13 +258,13 @@ async def test_me(
         "avatar": "a",
         "share_url": share_url,
     }
-    platform.script.append(scripted(body))
+    platform.script.append(answer(body))
     assert await rest.me() == BotProfile(
         "9138462075513300817", "测试小助手", avatar="a", robot_uin=uin
     )
 
 
-async def test_gateway(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+async def test_gateway(rest: QQRest, platform: ScriptedPlatform) -> None:
     # The example of qq-platform.md section 2.
     body = {
         "url": "wss://api.bot.qq.com/websocket/",
@@ -281,7 +276,7 @@ async def test_gateway(rest: QQRest, platform: Any, scripted: Scripted) -> None:
             "max_concurrency": 1,
         },
     }
-    platform.script += [scripted(body), scripted({"url": "wss://x"}), scripted({"shards": 1})]
+    platform.script += [answer(body), answer({"url": "wss://x"}), answer({"shards": 1})]
     info = GatewayInfo("wss://api.bot.qq.com/websocket/", 1, 1000, 997, 51840.0, 1)
     assert await rest.gateway() == info
     assert await rest.gateway() == GatewayInfo("wss://x")
@@ -290,19 +285,19 @@ async def test_gateway(rest: QQRest, platform: Any, scripted: Scripted) -> None:
 
 
 async def test_a_configured_gateway_address_wins(
-    http: aiohttp.ClientSession, platform: Any, clock: Any, scripted: Scripted
+    http: aiohttp.ClientSession, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
     urls = type(platform.urls)(
         api_url=platform.url, token_url=platform.url + "/token", gateway_url="ws://here"
     )
-    platform.script.append(scripted({"url": "wss://there", "session_start_limit": {}}))
+    platform.script.append(answer({"url": "wss://there", "session_start_limit": {}}))
     info = await make_rest(http, Hosts(urls), clock).gateway()
     assert (info.url, info.sessions_remaining, info.max_concurrency) == ("ws://here", 1000, 1)
 
 
-async def test_small_calls(rest: QQRest, platform: Any, scripted: Scripted) -> None:
+async def test_small_calls(rest: QQRest, platform: ScriptedPlatform) -> None:
     dm = {"guild_id": "7719203341180556231", "channel_id": "1", "create_time": "1"}
-    platform.script += [scripted(None, 204), scripted(dm), scripted({}), scripted([1])]
+    platform.script += [answer(None, 204), answer(dm), answer({}), answer([1])]
     await rest.acknowledge_interaction("1b7c/40e9", 0)
     assert await rest.open_dm("11", "84") == Conversation(APP, Scene.DM, "7719203341180556231")
     with pytest.raises(MalformedPayloadError, match="guild_id"):
@@ -317,19 +312,21 @@ async def test_small_calls(rest: QQRest, platform: Any, scripted: Scripted) -> N
 
 
 async def test_the_platforms_clock_is_learned(
-    rest: QQRest, platform: Any, clock: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
     assert rest.clock_offset == 0
-    platform.script.append(scripted(SENT, Date=formatdate(clock.now() + 90, usegmt=True)))
+    platform.script.append(answer(SENT, Date=formatdate(clock.now() + 90, usegmt=True)))
     await rest.post_message(CALL)
     assert rest.clock_offset == pytest.approx(90.5)
-    platform.script.append(scripted(SENT, Date="not a date"))
+    platform.script.append(answer(SENT, Date="not a date"))
     await rest.post_message(CALL)
     assert rest.clock_offset == pytest.approx(90.5)
 
 
-async def test_a_slow_answer_teaches_nothing(rest: QQRest, platform: Any, clock: Any) -> None:
-    async def late(_asked: Any) -> web.StreamResponse:
+async def test_a_slow_answer_teaches_nothing(
+    rest: QQRest, platform: ScriptedPlatform, clock: SetClock
+) -> None:
+    async def late(_asked: Asked) -> web.StreamResponse:
         clock.unix += 8
         return web.json_response(SENT, headers={"Date": formatdate(clock.now() + 90)})
 
@@ -339,7 +336,10 @@ async def test_a_slow_answer_teaches_nothing(rest: QQRest, platform: Any, clock:
 
 
 async def test_a_refused_connection_is_certain(
-    http: aiohttp.ClientSession, platform: Any, clock: Any, unused_urls: Any
+    http: aiohttp.ClientSession,
+    platform: ScriptedPlatform,
+    clock: SetClock,
+    unused_urls: PlatformUrls,
 ) -> None:
     token = AccessToken(http, platform.hosts, app_id=APP, app_secret="s", clock=clock)
     rest = QQRest(http, Hosts(unused_urls), token, account=APP, clock=clock)
@@ -349,7 +349,7 @@ async def test_a_refused_connection_is_certain(
     assert caught.value.endpoint == f"POST /v2/groups/{GROUP.openid}/messages"
 
 
-async def test_an_unknown_host_is_certain(http: aiohttp.ClientSession, clock: Any) -> None:
+async def test_an_unknown_host_is_certain(http: aiohttp.ClientSession, clock: SetClock) -> None:
     nowhere = "http://nowhere.invalid"
     hosts = Hosts.for_platform(_urls(nowhere))
     with pytest.raises(PlatformUnreachableError) as caught:
@@ -362,9 +362,9 @@ def _urls(base: str) -> PlatformUrls:
 
 
 async def test_a_connection_that_breaks_after_the_request_is_uncertain(
-    rest: QQRest, platform: Any
+    rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    async def commit_then_lose(asked: Any) -> web.StreamResponse:
+    async def commit_then_lose(asked: Asked) -> web.StreamResponse:
         return asked.lose()
 
     platform.script.append(commit_then_lose)
@@ -375,7 +375,7 @@ async def test_a_connection_that_breaks_after_the_request_is_uncertain(
 
 
 async def test_no_answer_in_time_is_uncertain(
-    rest: QQRest, platform: Any, no_answer: Any, monkeypatch: pytest.MonkeyPatch
+    rest: QQRest, platform: ScriptedPlatform, no_answer: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rest, "_send_timeout", call_timeout(0.05))
     platform.script.append(no_answer)
@@ -385,14 +385,14 @@ async def test_no_answer_in_time_is_uncertain(
 
 
 def test_sends_wait_five_seconds_at_least(
-    http: aiohttp.ClientSession, platform: Any, clock: Any
+    http: aiohttp.ClientSession, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
     rest = make_rest(http, platform.hosts, clock, send_timeout=1.0)
     assert rest._send_timeout.total == 5.0
 
 
-async def test_an_endless_answer_is_cut(rest: QQRest, platform: Any) -> None:
-    async def endless(asked: Any) -> web.StreamResponse:
+async def test_an_endless_answer_is_cut(rest: QQRest, platform: ScriptedPlatform) -> None:
+    async def endless(asked: Asked) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(asked.request)
         for _ in range(MAX_ANSWER_BYTES // 2**20 + 1):
@@ -405,11 +405,14 @@ async def test_an_endless_answer_is_cut(rest: QQRest, platform: Any) -> None:
 
 
 async def test_the_older_host_is_used_if_the_new_one_cannot_be_reached(
-    http: aiohttp.ClientSession, platform: Any, clock: Any, unused_urls: Any, scripted: Scripted
+    http: aiohttp.ClientSession,
+    platform: ScriptedPlatform,
+    clock: SetClock,
+    unused_urls: PlatformUrls,
 ) -> None:
     hosts = Hosts(unused_urls, platform.urls)
     rest = make_rest(http, hosts, clock)
-    platform.script += [scripted(SENT), scripted(SENT)]
+    platform.script += [answer(SENT), answer(SENT)]
     await rest.post_message(CALL)
     assert hosts.current == platform.urls
     await rest.post_message(CALL)
@@ -417,15 +420,15 @@ async def test_the_older_host_is_used_if_the_new_one_cannot_be_reached(
 
 
 async def test_the_older_host_is_not_used_once_a_request_was_sent(
-    http: aiohttp.ClientSession, platform: Any, clock: Any, scripted: Scripted
+    http: aiohttp.ClientSession, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
     hosts = Hosts(platform.urls, _urls("http://nowhere.invalid"))
     rest = make_rest(http, hosts, clock)
 
-    async def lose(asked: Any) -> web.StreamResponse:
+    async def lose(asked: Asked) -> web.StreamResponse:
         return asked.lose()
 
-    platform.script += [lose, scripted(None, 503)]
+    platform.script += [lose, answer(None, 503)]
     with pytest.raises(PlatformUnreachableError):
         await rest.post_message(CALL)
     with pytest.raises(PlatformError):
@@ -435,30 +438,27 @@ async def test_the_older_host_is_not_used_once_a_request_was_sent(
 
 
 async def test_a_redirect_is_not_followed_with_our_token(
-    rest: QQRest, platform: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    platform.script.append(scripted(None, 307, Location="http://nowhere.invalid/"))
+    platform.script.append(answer(None, 307, Location="http://nowhere.invalid/"))
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     assert caught.value.http_status == 307
 
 
 async def test_a_cancelled_call_leaves_the_session_usable(
-    rest: QQRest, platform: Any, no_answer: Any, scripted: Scripted
+    rest: QQRest, platform: ScriptedPlatform, no_answer: Silence
 ) -> None:
-    platform.script += [no_answer, scripted(SENT)]
+    platform.script += [no_answer, answer(SENT)]
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(rest.post_message(CALL))
-        while not platform.asked:
-            await asyncio.sleep(0.001)
+        await no_answer.reached.wait()
         task.cancel()
     assert (await rest.post_message(CALL)).msg_id == "ROBOT1.0_a!"
 
 
-async def test_media_and_markdown_reach_the_wire(
-    rest: QQRest, platform: Any, scripted: Scripted
-) -> None:
-    platform.script += [scripted(SENT), scripted(SENT)]
+async def test_media_and_markdown_reach_the_wire(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script += [answer(SENT), answer(SENT)]
     await rest.post_message(PostMessage(GROUP, MsgType.MEDIA, file_info="F", reply=REPLY))
     await rest.post_message(PostMessage(GROUP, MsgType.MARKDOWN, markdown={"content": "# a"}))
     media, markdown = platform.asked

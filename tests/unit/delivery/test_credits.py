@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -48,8 +50,8 @@ def credit(
     return Credit(GROUP, reply_id, by, author, opens_at, closes_at, quota, taken)
 
 
-def order(credits: list[Credit], now: float = 100.0, **wishes: object) -> list[str]:
-    ordered = order_candidates(credits, now=now, **wishes)  # type: ignore[arg-type]
+def order(credits: list[Credit], now: float = 100.0, **wishes: Any) -> list[str]:
+    ordered = order_candidates(credits, now=now, **wishes)
     return [one.reply_id for one in ordered]
 
 
@@ -135,7 +137,11 @@ def test_what_is_answered_comes_first() -> None:
         credit("c1", 40, author="CAROL"),
         credit("join", 50, author="ALICE", by=ReplyBy.EVENT_ID),
     ]
-    every = {"replied_msg_id": "a1", "quick_msg_id": "b1", "named_authors": ["ALICE"]}
+    every: dict[str, Any] = {
+        "replied_msg_id": "a1",
+        "quick_msg_id": "b1",
+        "named_authors": ["ALICE"],
+    }
     assert order(credits, **every) == ["a1", "c1", "a2", "b1", "join"]
     every["replied_msg_id"] = "gone"
     assert order(credits, **every) == ["b1", "c1", "a2", "a1", "join"]
@@ -145,6 +151,11 @@ def test_what_is_answered_comes_first() -> None:
     assert order(credits, **every) == ["b1", "c1", "a2", "a1", "join"]
     every["named_authors"] = ["DAVE"]
     assert order(credits, **every) == ["c1", "a2", "b1", "a1", "join"]
+
+
+def test_an_event_of_somebody_named_is_not_their_message() -> None:
+    credits = [credit("join", 50, author="BOB", by=ReplyBy.EVENT_ID), credit("a1", 10)]
+    assert order(credits, named_authors=["BOB"]) == ["a1", "join"]
 
 
 def test_a_quick_operation_on_an_event_uses_it() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from onebridge.errors import ActionError
@@ -57,7 +59,10 @@ def test_neighbouring_texts_are_joined() -> None:
 
 def test_a_number_is_text_and_nodes_keep_their_content() -> None:
     assert parse_message(5) == [text("5")]
-    node = {"type": "node", "data": {"content": [{"type": "text", "data": {"text": "x"}}]}}
+    node: dict[str, Any] = {
+        "type": "node",
+        "data": {"content": [{"type": "text", "data": {"text": "x"}}]},
+    }
     assert parse_message([node])[0].data["content"] == node["data"]["content"]
 
 
@@ -94,7 +99,8 @@ def test_endless_nesting_is_refused() -> None:
 
 
 def test_shapes_are_named_in_the_words_of_json() -> None:
-    assert [shape_of(value) for value in (None, False, 1.5, "x", "x" * 41, [], {})] == [
+    values: tuple[Any, ...] = (None, False, 1.5, "x", "x" * 41, [], {})
+    assert [shape_of(value) for value in values] == [
         "null",
         "false",
         "the number 1.5",

@@ -1,6 +1,7 @@
 import json
 from base64 import b64decode
 from email import message_from_bytes
+from email.message import Message
 from typing import Any
 
 import orjson
@@ -130,12 +131,13 @@ def test_an_image_is_sent_along_as_multipart() -> None:
     )
     content_type, encoded = encode_message(call)
     parsed = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + encoded)
-    parts = {
-        part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
-        for part in parsed.get_payload()  # type: ignore[union-attr]
-    }
+    parts: dict[Any, Any] = {}
+    for part in parsed.get_payload():
+        assert isinstance(part, Message)
+        name = part.get_param("name", header="content-disposition")
+        parts[name] = part.get_payload(decode=True)
     assert parts["content"] == "看 <@!1>".encode()
-    assert orjson.loads(parts["markdown"]) == {"content": "x"}  # type: ignore[arg-type]
+    assert orjson.loads(parts["markdown"]) == {"content": "x"}
     assert parts["msg_id"] == b"M"
     assert parts["file_image"] == image
     assert encode_message(call) == (content_type, encoded)  # a repeat is the same request

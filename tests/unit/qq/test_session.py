@@ -52,14 +52,15 @@ def heartbeat(seq: int | None) -> tuple[Effect, ...]:
 
 def test_a_new_session_identifies() -> None:
     session = GatewaySession()
-    assert session.state is State.DISCONNECTED
+    states = [session.state]
     assert not session.will_resume
     session.open(LOGIN, 0.0)
-    assert session.state is State.CONNECTING
+    states.append(session.state)
     identify = {"token": "QQBot secret-token", "intents": 1107296256, "shard": [2, 4]}
     assert session.receive(HELLO, 0.5) == (Send({"op": 2, "d": identify}),)
-    assert session.state is State.IDENTIFYING
+    states.append(session.state)
     assert session.receive(ready_frame(), 1.0) == (SessionStarted(Position("S1", 1)),)
+    assert states == [State.DISCONNECTED, State.CONNECTING, State.IDENTIFYING]
     assert session.state is State.READY
     assert (session.session_id, session.received_seq, session.confirmed_seq) == ("S1", 1, 1)
 
@@ -70,10 +71,10 @@ def test_a_stored_session_resumes_after_the_confirmed_dispatch() -> None:
     session.open(LOGIN, 0.0)
     resume = {"token": "QQBot secret-token", "session_id": "S0", "seq": 251}
     assert session.receive(HELLO, 0.0) == (Send({"op": 6, "d": resume}),)
-    assert session.state is State.RESUMING
     assert session.receive(dispatch(252), 0.1) == (Deliver(dispatch(252), "S0", 252),)
-    assert session.state is State.RESUMING
+    before = session.state
     assert session.receive(RESUMED, 0.2) == (SessionResumed(),)
+    assert before is State.RESUMING
     assert session.state is State.READY
     assert (session.received_seq, session.confirmed_seq) == (263, 251)
 

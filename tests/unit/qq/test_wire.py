@@ -119,16 +119,12 @@ def test_unknown_intents_are_refused_with_the_nearest_name() -> None:
 def test_intents_are_shed_in_the_order_of_the_design() -> None:
     assert INTENT_SHED_ORDER == (28, 9, 29, 19, 23, 18, 24, 27, 12, 10)
     gone = []
-    intents: int | None = ALL_INTENTS
-    while intents is not None:
-        left = shed_intent(intents)
-        if left is not None:
-            gone.append((intents ^ left).bit_length() - 1)
-        else:
-            rest = intent_names(intents)
+    intents = ALL_INTENTS
+    while (left := shed_intent(intents)) is not None:
+        gone.append((intents ^ left).bit_length() - 1)
         intents = left
     assert tuple(gone) == INTENT_SHED_ORDER
-    assert rest == (
+    assert intent_names(intents) == (
         "GUILDS",
         "GUILD_MEMBERS",
         "GROUP_AND_C2C_EVENT",

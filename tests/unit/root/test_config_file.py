@@ -131,9 +131,9 @@ def test_platform_may_be_addresses() -> None:
 
 
 def test_settings_without_effect_are_named() -> None:
-    raw = {"accounts": [ACCOUNT], "commands": {"strip_slash": True}}
+    raw = {"accounts": [ACCOUNT], "convert": {"button_to_message": True}}
     assert without_effect(parse_config(raw, {}, Path())) == [
-        "commands: has no effect in this version yet"
+        "convert: has no effect in this version yet"
     ]
     assert without_effect(parse_config({"accounts": [ACCOUNT]}, {}, Path())) == []
 

@@ -63,6 +63,19 @@ def test_plain_text_is_only_ever_given_invisible_characters(text: str) -> None:
     assert escape_plain(text).replace(ZERO_WIDTH, "") == text.replace(ZERO_WIDTH, "")
 
 
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("1 < 2 && 3 > 2", "1 &lt; 2 &amp;&amp; 3 &gt; 2"),
+        ("&lt;@A&gt;", "&amp;lt;@A&amp;gt;"),
+        ("@everyone @Everyone me@x", f"@{ZERO_WIDTH}everyone @{ZERO_WIDTH}Everyone me@x"),
+        ("plain", "plain"),
+    ],
+)
+def test_guild_text_is_escaped(text: str, escaped: str) -> None:
+    assert escape_guild(text) == escaped
+
+
 @given(hostile)
 def test_the_platforms_unescaping_gives_guild_text_back(text: str) -> None:
     shown = escape_guild(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

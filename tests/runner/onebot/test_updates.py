@@ -1,0 +1,112 @@
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from onebridge.config import EventFilter, OneBotSettings
+from onebridge.onebot.hub import RING_EVENTS
+from tests.fakes_onebot import PATIENCE, FakeService
+from tests.runner.onebot.servers import running_server
+
+
+async def next_event(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            line = await response.content.readline()
+            assert line, "the stream ended"
+            if line.startswith(b"data: "):
+                event: dict[str, Any] = json.loads(line[6:])
+                return event
+
+
+async def test_server_sent_events() -> None:
+    service = FakeService()
+    service.say("before")
+    async with (
+        running_server(service, access_token="T", filter=EventFilter(text="[^0]")) as server,
+        server.session.get(f"{server.url}/events?access_token=T") as response,
+    ):
+        assert response.content_type == "text/event-stream"
+        assert (await next_event(response))["sub_type"] == "connect"
+        service.say("0", "你\n好", "more")
+        found = [(await next_event(response))["raw_message"] for _ in range(2)]
+        assert found == ["你\n好", "more"]
+        assert (await server.ask("GET", "/events"))[0] == 401
+
+
+async def test_streams_of_an_account_with_heartbeats() -> None:
+    first, second = FakeService(1), FakeService(2, account="other")
+    onebot = OneBotSettings(heartbeat_interval=0.05)
+    async with running_server(first, second, onebot=onebot) as server:
+        assert (await server.ask("GET", "/events"))[0] == 409
+        async with server.session.get(f"{server.url}/2/events") as response:
+            assert (await next_event(response))["self_id"] == 2
+            beat = await next_event(response)
+            assert (beat["meta_event_type"], beat["interval"]) == ("heartbeat", 50)
+            first.say("not yours")
+            second.say("yours")
+            event = await next_event(response)
+            while "raw_message" not in event:
+                event = await next_event(response)
+            assert event["raw_message"] == "yours"
+
+
+async def test_stopping_ends_streams() -> None:
+    service = FakeService()
+    async with aiohttp.ClientSession() as session:
+        async with running_server(service) as server:
+            response = await session.get(f"{server.url}/events")
+            await next_event(response)
+        with pytest.raises(aiohttp.ClientError):
+            await response.read()
+
+
+async def test_a_stream_that_does_not_keep_up_ends() -> None:
+    service = FakeService()
+    async with (
+        running_server(service) as server,
+        server.session.get(f"{server.url}/events") as response,
+    ):
+        await next_event(response)
+        service.say(*["x"] * (RING_EVENTS + 1))
+        async with asyncio.timeout(PATIENCE):
+            assert (await response.read()).strip() == b""
+
+
+async def test_long_polling() -> None:
+    service = FakeService()
+    async with running_server(service, message_format="string") as server:
+        assert (await server.ask("GET", "/get_updates"))[1]["data"] == []
+        service.say("one", "two", "three")
+        _, answer = await server.ask("GET", "/get_updates?limit=2")
+        assert [event["message"] for event in answer["data"]] == ["one", "two"]
+        _, answer = await server.ask("POST", "/get_updates", json={"limit": 0, "timeout": 0})
+        assert [event["message"] for event in answer["data"]] == ["three"]
+        async with asyncio.TaskGroup() as tasks:
+            polls = [
+                tasks.create_task(server.ask("GET", "/10001/get_updates?timeout=5"))
+                for _ in range(2)
+            ]
+            await asyncio.sleep(0.05)
+            service.say("four")
+            done, _ = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+            service.say("five")
+        said = [event["raw_message"] for poll in polls for event in poll.result()[1]["data"]]
+        assert sorted(said) == ["five", "four"]
+        assert len(done) == 1
+        _, answer = await server.ask("GET", "/get_updates?limit=x")
+        assert (answer["retcode"], "limit" in answer["wording"]) == (1400, True)
+    assert service.calls == []
+
+
+async def test_a_poll_after_a_long_time_gets_what_is_still_there() -> None:
+    service = FakeService()
+    async with running_server(service) as server:
+        await server.ask("GET", "/get_updates")
+        service.say(*(str(number) for number in range(RING_EVENTS + 5)))
+        _, answer = await server.ask("GET", "/get_updates")
+    assert [event["raw_message"] for event in answer["data"]] == [
+        str(number) for number in range(5, RING_EVENTS + 5)
+    ]
