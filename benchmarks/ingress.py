@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import signal
 import socket
 import statistics
@@ -84,6 +85,12 @@ def resident_mib(pid: int) -> float:
     return pages * 4096 / 2**20
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, all threads, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def one_round(
     session: aiohttp.ClientSession, platform: str, connection: ClientConnection, count: int
 ) -> tuple[float, list[int]]:
@@ -105,21 +112,25 @@ async def one_round(
     return count / (receiving.result() - started), numbers
 
 
-async def measure_relay(events: int, rounds: int) -> list[float]:
-    """The relay's rates."""
+async def measure_relay(events: int, rounds: int) -> tuple[list[float], float]:
+    """The relay's rates, and its processor seconds for all rounds."""
     port, out = free_port(), free_port()
     platform = f"http://127.0.0.1:{port}"
     with process(str(HERE / "platform_side.py"), str(port)):
         async with aiohttp.ClientSession() as session:
             await until_up(session, f"{platform}/gateway/bot")
-            with process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out)):
+            relay = process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out))
+            with relay as child:
                 async with client(f"ws://127.0.0.1:{out}") as connection:
                     await until_up(session, f"{platform}/bench/wait")
                     rates = []
+                    used = 0.0
                     for _ in range(rounds + 1):
+                        before = cpu_seconds(child.pid)
                         rate, _ = await one_round(session, platform, connection, events)
                         rates.append(rate)
-    return rates[1:]
+                        used += cpu_seconds(child.pid) - before if len(rates) > 1 else 0.0
+    return rates[1:], used
 
 
 async def measure_bridge(events: int, rounds: int) -> tuple[list[float], dict[str, Any]]:
@@ -161,14 +172,18 @@ async def measure_bridge(events: int, rounds: int) -> tuple[list[float], dict[st
                     await connection.recv()
                     facts["idle_mib"] = round(resident_mib(bridge.pid), 1)
                     rates = []
+                    used = 0.0
                     for _ in range(rounds + 1):
+                        before = cpu_seconds(bridge.pid)
                         rate, numbers = await one_round(session, platform, connection, events)
                         rates.append(rate)
+                        used += cpu_seconds(bridge.pid) - before if len(rates) > 1 else 0.0
                         facts["lost"] += events - len(set(numbers))
                         facts["doubled"] += len(numbers) - len(set(numbers))
                         facts["reordered"] += sum(
                             later < earlier for earlier, later in itertools.pairwise(numbers)
                         )
+                    facts["cpu_seconds"] = used
                     facts["loaded_mib"] = round(resident_mib(bridge.pid), 1)
     return rates[1:], facts
 
@@ -180,11 +195,12 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    relay = await measure_relay(options.events, options.rounds)
+    relay, relay_cpu = await measure_relay(options.events, options.rounds)
     bridge, facts = await measure_bridge(options.events, options.rounds)
     ratio = statistics.median(bridge) / statistics.median(relay)
     print(f"event throughput: {ratio:.2f} x the plain relay (target 0.30 now, 0.50 later)")
     print(f"  spread over rounds: relay {_spread(relay)}, onebridge {_spread(bridge)}")
+    print(f"  processor time per event: {facts['cpu_seconds'] / relay_cpu:.1f} x the relay's")
     print(f"  lost {facts['lost']}, doubled {facts['doubled']}, reordered {facts['reordered']}")
     print(f"  memory: idle {facts['idle_mib']} MiB, after load {facts['loaded_mib']} MiB")
     print(f"  start to READY: {facts['start_seconds']} s")

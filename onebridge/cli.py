@@ -161,6 +161,15 @@ def print_schema() -> None:
     click.echo(orjson.dumps(schema(), option=orjson.OPT_INDENT_2))
 
 
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it exists (not on Windows); None for Python's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 def _load(path: Path) -> Config:
     return _fail_on_config_error(lambda: load_config(path))
 
@@ -213,5 +222,6 @@ def _run_process(
         return code
 
     with contextlib.suppress(KeyboardInterrupt):
-        return _fail_on_config_error(lambda: asyncio.run(supervise()))
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            return _fail_on_config_error(lambda: runner.run(supervise()))
     return 0

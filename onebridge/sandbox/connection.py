@@ -51,8 +51,9 @@ class Connection:
 
     def hold(self, frame: bytes) -> None:
         """Keep a frame back until the next one has gone."""
-        if self._held is not None:
-            self.send(self._held)
+        held, self._held = self._held, None
+        if held is not None:
+            self.send(held)
         self._held = frame
 
     def pause(self, seconds: float) -> None:

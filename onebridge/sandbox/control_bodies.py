@@ -54,12 +54,17 @@ class Recall(Struct, forbid_unknown_fields=True):
 
 
 class GatewayAct(Struct, forbid_unknown_fields=True):
-    """``POST /control/gateway``: ``close``, ``reconnect``, ``invalid_session``, ``forget``."""
+    """``POST /control/gateway``: what to do to connections.
+
+    ``close`` (with ``code``), ``reconnect``, ``invalid_session`` (with ``resumable``), ``forget``
+    (sessions that wait to be resumed), ``inject`` (``text`` as it is, not numbered).
+    """
 
     do: str
     code: int = 4009
     app_id: str = ""
     resumable: bool = False
+    text: str = ""
 
 
 class Audit(Struct, forbid_unknown_fields=True):

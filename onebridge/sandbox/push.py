@@ -173,6 +173,19 @@ class Gateway:
             self._enact(connection, fault)
         return len(met)
 
+    async def inject(self, app_id: str, text: str) -> int:
+        """Send raw text to a bot's connections, whatever it is; no session remembers it.
+
+        Returns:
+            How many connections got it.
+        """
+        met = [c for c in self._connections if any(s.app_id == app_id for s in self._of(c))]
+        for connection in met:
+            connection.send(text.encode())
+        # One turn of the loop, in which the writers begin to write.
+        await asyncio.sleep(0)
+        return len(met)
+
     def forget_sessions(self) -> None:
         """Lose every session: what resumes next is refused."""
         self._sessions = {s.id: s for s in self._sessions.values() if s.connection is not None}

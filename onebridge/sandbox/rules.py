@@ -14,8 +14,6 @@ from msgspec import Struct
 
 from onebridge.sandbox.model import Bot, Json, Scene
 
-# Seconds after which one's own message can no longer be recalled (section 8.3).
-RECALL_WINDOW = 120.0
 # The cap is not documented; one official client cuts at 4000, another at 5000 (section 7.2).
 TEXT_LIMIT = 5000
 ROWS = BUTTONS = 5

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
-from onebridge.store.database import Database, Seen
+from onebridge.store.database import Database, Seen, SeenConversation
 from onebridge.store.digests import digest
 from onebridge.store.identity import claim
 from onebridge.store.ports import (
@@ -134,14 +134,14 @@ def _touch(
     for one in sightings:
         place = ids[one.conversation]
         known = seen.get(place)
+        if known is not None and not one.ended and not _tells_more_of(one, known):
+            continue
         told = (storable(one.name), storable(one.parent), storable(one.peer_openid))
         if one.ended:
             seen.drop(place)
         else:
             name, parent, peer, last_seen = known or ("", "", "", 0.0)
             merged = (told[0] or name, told[1] or parent, told[2] or peer)
-            if known and merged == known[:3] and one.time - last_seen < RESOLUTION:
-                continue
             seen.put(place, (*merged, max(last_seen, one.time)))
         rows.append((*told, one.time, one.ended, place))
     if rows:
@@ -196,6 +196,16 @@ def _meet(database: Database, sightings: Sequence[Sighting], ids: dict[Conversat
         " first_seen = min(first_seen, excluded.first_seen),"
         " last_seen = max(last_seen, excluded.last_seen),"
         " last_spoke = max(last_spoke, excluded.last_spoke), gone = excluded.gone",
+    )
+
+
+def _tells_more_of(one: ConversationSighting, known: SeenConversation) -> bool:
+    name, parent, peer, last_seen = known
+    return (
+        one.time - last_seen >= RESOLUTION
+        or one.name not in ("", name)
+        or one.parent not in ("", parent)
+        or one.peer_openid not in ("", peer)
     )
 
 

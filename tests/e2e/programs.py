@@ -93,10 +93,16 @@ class Program:
         self._signal(signal.SIGKILL)
         self._process.wait(PATIENCE)
 
-    def stop(self, timeout: float = PATIENCE) -> int:
+    def stop(self) -> int:
         """Ask it to end (SIGTERM) and wait; the exit code."""
         self._process.terminate()
-        return self._process.wait(timeout)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; the exit code."""
+        code = self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
 
     def close(self) -> None:
         """See to it that nothing of it is left."""
@@ -114,7 +120,9 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            print(f"--- output of {self.name} ---\n{self.tail()}")
         self.close()
 
 

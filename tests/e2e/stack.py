@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from tests.e2e.programs import PATIENCE, Program, free_port, python
 
-TOKEN = "a token of the tests"
-SECRET = "a secret of the tests"
+TOKEN = "token-of-the-tests"
+SECRET = "secret-of-the-tests"
 SELF_ID = 10001
 
 
@@ -50,7 +50,7 @@ def request(
         {"Content-Type": "application/json", **(headers or {})},
     )
     try:
-        with OPENER.open(asked, timeout=PATIENCE) as answer:
+        with OPENER.open(asked, timeout=PATIENCE + 5) as answer:
             status, raw = answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -107,9 +107,9 @@ class Platform:
         wait_for_answer(f"{self.url}/control/state", self._program)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         assert self._program is not None
-        self._program.close()
+        self._program.__exit__(*error)
 
     def ask(self, path: str, body: object = None) -> Any:
         """One call that works."""
@@ -135,15 +135,16 @@ class Platform:
         query = f"conversation={conversation}&after={after}&wait={wait}"
         return [Shown(self, fields) for fields in self.ask(f"/control/messages?{query}")]
 
-    def answer_to(self, said: Shown) -> Shown:
-        """The bot's first message after one, which must not have been refused."""
+    def answer_to(self, said: Shown, text: str | None = None) -> Shown:
+        """The bot's first message after one (with that text); none of them may be refused."""
         seen = said.number
         deadline = time.monotonic() + PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             for message in self.messages(said.conversation, seen, wait=round(left, 1)):
                 if message.is_from_bot:
                     assert not message.fields["refused"], message.fields
-                    return message
+                    if text is None or message.text == text:
+                        return message
                 seen = message.number
         raise AssertionError(f"no answer to {said}")
 
@@ -195,6 +196,11 @@ class Bridge:
         self._program.kill()
         self._program.close()
 
+    def stop(self) -> int:
+        """End it in order (SIGTERM); the exit code."""
+        assert self._program is not None
+        return self._program.stop()
+
     def call(self, action: str, **params: object) -> Any:
         """``data`` of an action over HTTP."""
         status, answer = request(
@@ -207,9 +213,9 @@ class Bridge:
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         assert self._program is not None
-        self._program.close()
+        self._program.__exit__(*error)
 
 
 def eventually(ask: Callable[[], object], what: str) -> None:

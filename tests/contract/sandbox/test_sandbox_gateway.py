@@ -216,6 +216,14 @@ async def test_a_connection_may_just_vanish(client: Any, sandbox: Sandbox) -> No
     assert await bot.close_code() == 1006
 
 
+async def test_raw_text_can_be_sent(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    assert await sandbox.gateway.inject("102000001", "not json") == 1
+    assert await sandbox.gateway.inject("2", "x") == 0
+    await client.control("gateway", {"do": "inject", "text": '{"op":0}'})
+    assert [await bot.socket.receive_str() for _ in range(2)] == ["not json", '{"op":0}']
+
+
 async def test_op_7_then_4009(client: Any, sandbox: Sandbox) -> None:
     bot = await client.online()
     sandbox.gateway.act("reconnect")

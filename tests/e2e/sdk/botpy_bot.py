@@ -34,7 +34,7 @@ class SandboxResolver(AbstractResolver):
         pass
 
 
-aiohttp.connector.DefaultResolver = SandboxResolver  # type: ignore[misc,assignment]
+aiohttp.connector.DefaultResolver = SandboxResolver  # type: ignore[attr-defined,assignment]
 
 import botpy  # noqa: E402
 

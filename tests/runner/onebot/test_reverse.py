@@ -344,7 +344,7 @@ async def test_an_application_that_does_not_read_is_closed_and_its_events_wait()
     service = FakeService()
     async with Application(free_port()) as application:
         application.reads = False
-        limits = ReverseLimits(ping=0.02, stall=0.1, close=0.1)
+        limits = ReverseLimits(ping=0.02, stall=1.0, close=0.1)
         async with running(reverse(service, application.url(), limits=limits)):
             await until(lambda: application.open)
             large = ["x" * 100_000 + str(number) for number in range(100)]

@@ -11,16 +11,19 @@ from onebridge.errors import ActionError
 from onebridge.keys import Scene
 from onebridge.onebot.messages import parse_message
 from onebridge.onebot.segments import Segment
-from onebridge.qq.calls import FileType, MsgType
+from onebridge.qq.calls import FileType, MsgType, PreparedMedia
 from onebridge.qq.codes import Act
 from onebridge.store.ports import Credit
 from onebridge.translate.escape import ZERO_WIDTH
-from onebridge.translate.to_qq import MediaNeed, media_needs, names_in
+from onebridge.translate.facts import WAYS
+from onebridge.translate.to_qq import Facts, MediaNeed, media_needs, names_in, plan
 from tests.unit.translate.outbound import (
     ALICE,
     BOB,
     GUILDS,
     OPENIDS,
+    SELF,
+    conversation,
     credit_of,
     refused,
     send,
@@ -308,3 +311,77 @@ def test_plans_keep_the_platforms_rules(
             assert call.keyboard is None
         if Act.URL_REFUSED in acts or urls == "space":
             assert "example.com" not in said
+
+
+KEYS = [
+    "text",
+    "id",
+    "qq",
+    "name",
+    "file",
+    "url",
+    "path",
+    "content",
+    "data",
+    "keyboard",
+    "markdown",
+    "rows",
+    "buttons",
+    "params",
+    "kv",
+    "obj",
+    "title",
+    "fields",
+    "type",
+    "nickname",
+    "user_id",
+    "sender",
+    "message",
+    "permission",
+    "custom_template_id",
+]
+json_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**70), 2**70),
+        st.floats(),
+        st.text(max_size=6),
+        st.sampled_from(
+            ["all", "10", '{"rows": [{"buttons": 5}]}', "base64://e30=", "[CQ:at,qq=1]"]
+        ),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+wild_segments = st.lists(
+    st.builds(
+        Segment,
+        st.sampled_from([*WAYS, "node", "?"]),
+        st.dictionaries(st.sampled_from(KEYS), json_values.filter(lambda value: value is not None)),
+    ),
+    max_size=4,
+)
+
+
+@given(wild_segments, st.sampled_from(Scene), st.booleans())
+def test_nothing_that_an_application_sends_breaks_the_planner(
+    segments: list[Segment], scene: Scene, markdown: bool
+) -> None:
+    try:
+        names = names_in(segments)
+        needs = media_needs(segments, scene)
+        facts = Facts(
+            conversation=conversation(scene),
+            self_id=SELF,
+            openid_by_number=dict.fromkeys(names.user_ids, BOB),
+            media={need.index: PreparedMedia("info", "", b"data") for need in needs},
+            markdown=markdown,
+        )
+        planned = plan(segments, facts)
+    except ActionError as error:
+        assert error.wording
+    else:
+        assert planned.calls
