@@ -1,4 +1,4 @@
-"""What each key of ``config.json`` means, for the reference page; a missing one fails the tests."""
+"""What each key of ``config.json`` means, for the reference page; a missing one fails a test."""
 
 MEANINGS = {
     "$schema": "For editors only: completion and checking while you type.",
@@ -110,7 +110,8 @@ MEANINGS = {
     "auto_reply.pause": "Pause before an answer.",
     "delivery": "How messages get through.",
     "delivery.proactive": "What happens to a message that no reply window is open for: send it "
-    "anyway and let the platform decide, keep it until a window opens, or refuse it.",
+    "anyway and let the platform decide, keep it until a window opens (planned; until then "
+    "`defer` is `refuse`), or refuse it.",
     "delivery.deferred_as": "How a kept message is answered: retcode 1, or as if it had been sent.",
     "delivery.defer_for": "How long a message is kept.",
     "delivery.urls": "Links, which the platform refuses unless registered: leave them, break them "
@@ -161,3 +162,23 @@ MEANINGS = {
     "log.file": "A file as well; it is changed daily.",
     "log.keep_days": "Daily files that are kept.",
 }
+
+PLANNED = {
+    "accounts[].owners",
+    "accounts[].receive",
+    "auto_reply",
+    "commands.aliases",
+    "commands.allow",
+    "commands.denied_reply",
+    "commands.deny",
+    "commands.id_command",
+    "convert",
+    "delivery.defer_for",
+    "delivery.deferred_as",
+    "delivery.recall_after",
+    "overrides",
+    "server.console",
+    "server.metrics",
+    "webhook",
+}
+"""Keys, with all below them, that are read and checked but change nothing yet."""

@@ -21,7 +21,7 @@ from onebridge.cli import main
 from onebridge.config import Config, EventFilter, Part
 from onebridge.config_file import schema
 from onebridge.onebot.params import Param
-from tools.config_meanings import MEANINGS
+from tools.config_meanings import MEANINGS, PLANNED
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -58,7 +58,7 @@ def config_page() -> str:
     for field in fields(Config):
         name = field.encode_name
         rows = [row for row in top if row[0] == name or row[0].startswith((f"{name}.", f"{name}["))]
-        sections.append(f"## {name}\n\n{MEANINGS[name]}\n")
+        sections.append(f"## {name}\n\n{_meaning(name)}\n")
         inner = [row for row in rows if row[0] != name] or rows
         sections.append(_table(inner))
         if field.name == "server":
@@ -76,9 +76,13 @@ def config_keys() -> Iterator[str]:
 def _table(rows: list[tuple[str, str, str]]) -> str:
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
     for path, values, default in rows:
-        meaning = MEANINGS[path]
-        lines.append(f"| `{path}` | {values} | {default} | {meaning} |")
+        lines.append(f"| `{path}` | {values} | {default} | {_meaning(path)} |")
     return "\n".join(lines) + "\n"
+
+
+def _meaning(path: str) -> str:
+    is_planned = any(path == key or path.startswith((f"{key}.", f"{key}[")) for key in PLANNED)
+    return f"Planned, no effect yet: {MEANINGS[path]}" if is_planned else MEANINGS[path]
 
 
 def _rows(part: type[Struct], prefix: str) -> Iterator[tuple[str, str, str]]:

@@ -23,7 +23,7 @@ def announce(process: Process) -> str:
             f"  聊天页面 / chat page      {process.embedded.chat_url}",
             "",
             "  打开上面的网址，以任何人的身份在群聊、私聊或频道里说话，示例机器人会回答。",
-            "  Open it, write as anybody in a group, in private or in a channel: a sample bot answers.",
+            "  Open it and write as anybody in a group, in private or in a channel: a bot answers.",
             "",
             "  也可以同时接入你自己的机器人 / your own bot can connect at the same time:",
             f"    NoneBot2  ONEBOT_WS_URLS='[\"ws://{here}/\"]'   (DRIVER=~httpx+~websockets)",

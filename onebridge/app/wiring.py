@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from onebridge.bridge.intake import IntakeSettings
+from onebridge.bridge.inbound import IntakeSettings
 from onebridge.clock import Clock
 from onebridge.config import Config
 from onebridge.keys import AppId

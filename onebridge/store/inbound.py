@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from onebridge.keys import AppId, Conversation, Shard
+from onebridge.keys import AppId, Shard
 from onebridge.store import credits, messages
 from onebridge.store.database import Database
 from onebridge.store.delivery_log import LogRow, append
@@ -40,8 +40,7 @@ def record_inbound(
         if item.message is not None:
             stored.append(item.message)
     grants = [item.grant for _, _, item in fresh if item.grant is not None]
-    places: set[Conversation] = {one.conversation for one in stored}
-    places.update(one.conversation for one in grants)
+    places = [one.conversation for one in stored] + [one.conversation for one in grants]
     ids = database.conversation_ids(places)
 
     messages.insert(database, stored, ids)

@@ -44,13 +44,13 @@ def record_sightings(
 ) -> None:
     """Remember people and conversations; whoever was seen somewhere shows that the place exists."""
     told = list(conversations)
-    explicit = {one.conversation for one in told}
+    explicit = dict.fromkeys(one.conversation for one in told)
     implied = [
         ConversationSighting(one.conversation, one.time)
         for one in sightings
         if one.conversation not in explicit and not one.left
     ]
-    ids = database.conversation_ids({*explicit, *(one.conversation for one in sightings)})
+    ids = database.conversation_ids([*explicit, *(one.conversation for one in sightings)])
     _touch(database, implied + told, ids)
     _meet(database, sightings, ids)
 
@@ -168,7 +168,7 @@ def _meet(database: Database, sightings: Sequence[Sighting], ids: dict[Conversat
                 seen.put((place, one.person), _merged(one, known))
     if not news:
         return
-    persons = claim(database, {one.person for _, one in news})
+    persons = claim(database, [one.person for _, one in news])
     insert_rows(
         database.connection,
         "INSERT OR ROLLBACK INTO members (conversation, person, name, role, is_bot, joined_at,"

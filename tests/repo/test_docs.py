@@ -8,8 +8,10 @@ import pytest
 
 from onebridge.cli import main
 from onebridge.config_file import load_config
+from onebridge.onebot.actions import Retcode
+from onebridge.translate.facts import WAYS
 from onebridge.version import __version__
-from tools.config_meanings import MEANINGS
+from tools.config_meanings import MEANINGS, PLANNED
 from tools.reference import commands, config_keys, pages
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,19 @@ def test_generated_pages_are_current(path: Path) -> None:
 
 def test_every_setting_has_a_meaning_and_every_meaning_a_setting() -> None:
     assert set(config_keys()) == set(MEANINGS)
+    assert set(MEANINGS) >= PLANNED
+
+
+@pytest.mark.parametrize("segment", sorted({*WAYS, "node"}))
+def test_every_segment_is_explained(segment: str) -> None:
+    page = (ROOT / "docs/messages.md").read_text(encoding="utf-8")
+    assert f"`{segment}`" in page
+
+
+@pytest.mark.parametrize("code", list(Retcode), ids=lambda code: code.name.lower())
+def test_every_return_code_is_explained(code: Retcode) -> None:
+    page = (ROOT / "docs/replies.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\|[^|]*\b{int(code)}\b[^|]*\|", page, re.MULTILINE)
 
 
 def test_every_command_is_in_the_reference() -> None:

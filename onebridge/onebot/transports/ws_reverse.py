@@ -5,6 +5,7 @@ frames in order. What is not delivered when a connection ends is sent again on t
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from enum import StrEnum
 from typing import NamedTuple
@@ -101,6 +102,7 @@ class ReverseWebSocket:
         self._presences = {
             role: Presence(url, service.account) for role, url in _endpoints(settings).items()
         }
+        self._takes_calls = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -123,9 +125,13 @@ class ReverseWebSocket:
     async def _stay_connected(self, role: ClientRole, url: str, tasks: asyncio.TaskGroup) -> None:
         presence = self._presences[role]
         while True:
+            if role is ClientRole.EVENT:
+                await self._wait_for_calls()
             try:
                 # Leaving the block closes the socket, so that an application never sees two.
                 async with self._dial(role, url) as socket:
+                    if role is ClientRole.API:
+                        self._takes_calls.set()
                     link = _Link(
                         socket,
                         role,
@@ -140,8 +146,19 @@ class ReverseWebSocket:
                     reason = await link.run()
             except (OSError, WebSocketException) as error:
                 reason = _reason(error)
+            if role is ClientRole.API:
+                self._takes_calls.clear()
             presence.vanished(reason)
             await pause(self._settings.reconnect_interval)
+
+    async def _wait_for_calls(self) -> None:
+        """Let the connection for calls come first: who is told something may answer at once.
+
+        An application that takes no calls is told all the same, a little later.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.reconnect_interval + self._limits.open):
+                await self._takes_calls.wait()
 
     def _dial(self, role: ClientRole, url: str) -> connect:
         headers = {"X-Self-ID": str(self._service.self_id), "X-Client-Role": role.value}

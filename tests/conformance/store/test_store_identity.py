@@ -193,9 +193,9 @@ async def test_known_numbers_need_no_thread(store: Store) -> None:
     with pytest.raises(StopIteration) as result:
         call.send(None)
     assert result.value.value == claimed
-    call = store.find_identities(claimed[person()], account=ACCOUNT)
+    back = store.find_identities(claimed[person()], account=ACCOUNT)
     with pytest.raises(StopIteration):
-        call.send(None)
+        back.send(None)
 
 
 async def test_self_id_is_chosen_once(backend: SqliteBackend) -> None:

@@ -9,6 +9,7 @@ from onebridge.store.ports import (
     DeadLetter,
     Duplicate,
     EventKind,
+    Inbound,
     LoggedEvent,
     Position,
     Recorded,
@@ -53,7 +54,7 @@ async def test_everything_about_a_message_is_there_at_once(store: Store) -> None
 
 
 async def test_results_are_in_the_order_of_the_batch(store: Store) -> None:
-    batch = [
+    batch: list[Inbound | DeadLetter] = [
         happened("A:1", reported=False),
         said(message(1)),
         DeadLetter(NOW, "gateway", "no d.id", b"{"),
@@ -204,7 +205,7 @@ async def test_a_batch_is_durable_as_a_whole_or_not_at_all(backend: SqliteBacken
     """A fault at any statement leaves nothing; afterwards the same batch is recorded."""
     store = await backend.open()
     await store.record_inbound(ACCOUNT, (), shard=SHARD, position=Position("session", 1))
-    batch = [
+    batch: list[Inbound | DeadLetter] = [
         said(message(1), quoted=message(10, synthetic=True)),
         happened("E:1"),
         DeadLetter(NOW, "gateway", "why", b"{"),

@@ -121,9 +121,7 @@ async def test_impossible_numbers_are_not_found(store: Store, number: int) -> No
 
 
 async def test_history_is_of_one_chat(store: Store) -> None:
-    batch = [
-        said(message(number, conversation=group(1 + number % 2))) for number in range(10, 30)
-    ]
+    batch = [said(message(number, conversation=group(1 + number % 2))) for number in range(10, 30)]
     await store.record_inbound(ACCOUNT, batch)
     await store.record_outbound(message(30, outgoing=True, conversation=group(1)))
 
@@ -151,7 +149,7 @@ async def test_history_goes_back_over_the_wrap(backend: SqliteBackend) -> None:
     backend.clock.time = (2**31 * 9 - 2000) / 10
     store = await backend.open()
     numbers = await store.allot_message_ids(2010)
-    assert numbers[-10:] == list(range(1, 11)) or numbers[-1] < 20
+    assert numbers[-10:] == list(range(1, 11))
     last = numbers[-20:]
     await store.record_inbound(ACCOUNT, [said(message(number)) for number in last])
     history = await store.message_history(group(), limit=50)

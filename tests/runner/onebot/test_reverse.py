@@ -205,6 +205,33 @@ async def test_the_pair(application: Application) -> None:
     assert any(frame.get("meta_event_type") == "heartbeat" for frame in application.frames)
 
 
+async def test_the_pair_takes_calls_before_it_is_told_anything(application: Application) -> None:
+    urls: dict[str, Any] = {
+        "api_url": application.url("/ws/api"),
+        "event_url": application.url("/ws/event"),
+    }
+    async with running(reverse(FakeService(), application.url("/ws"), role="split", **urls)):
+        await until(lambda: len(application.open) == 2)
+    assert [request.path for request in application.handshakes] == ["/ws/api", "/ws/event"]
+
+
+async def test_the_pair_tells_an_application_that_takes_no_calls(application: Application) -> None:
+    service = FakeService()
+    one = reverse(
+        service,
+        application.url("/ws"),
+        role="split",
+        api_url=f"ws://127.0.0.1:{free_port()}/",
+        event_url=application.url("/ws/event"),
+        limits=ReverseLimits(open=0.5),
+    )
+    async with running(one):
+        await until(lambda: application.open)
+        service.say("all the same")
+        await until(lambda: application.said)
+    assert application.said == ["all the same"]
+
+
 @pytest.mark.conformance(96, 99)
 async def test_the_pair_falls_back_to_the_url(application: Application) -> None:
     service = FakeService()

@@ -19,6 +19,14 @@ async def platform() -> AsyncIterator[ScriptedPlatform]:
 
 
 @pytest.fixture
+async def older_platform() -> AsyncIterator[ScriptedPlatform]:
+    server = ScriptedPlatform()
+    await server.open()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session

@@ -180,6 +180,46 @@ async def test_refused_intents_are_shed_until_the_platform_accepts(world: World)
     assert gateway.status.missing_intents == missing
 
 
+async def test_an_accepted_identify_clears_the_suspicion(world: World) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.hello()
+        await peer.expect(2)
+        await peer.cut()
+
+    async def accept_and_forget(peer: Peer) -> None:
+        await peer.identify()
+        await peer.settle()
+        await peer.close(4006)
+
+    async def accept(peer: Peer) -> None:
+        assert (await peer.identify())["intents"] == ALL_INTENTS
+
+    world.server.play(refuse, refuse, accept_and_forget, refuse, refuse, accept)
+    await world.run()
+
+
+async def test_only_an_identify_waits_for_its_turn(world: World) -> None:
+    turns: list[int] = []
+
+    class Watched(IdentifyPacer):
+        async def wait_turn(self, max_concurrency: int) -> None:
+            turns.append(max_concurrency)
+
+    async def rotate(peer: Peer) -> None:
+        await peer.identify()
+        await peer.settle()
+        await peer.close(4009)
+
+    async def replay(peer: Peer) -> None:
+        await peer.resume()
+        await peer.resumed()
+
+    world.infos.append(GatewayInfo(world.server.url, max_concurrency=3))
+    world.server.play(rotate, replay)
+    await world.run(pacer=Watched(SystemClock()))
+    assert turns == [3]
+
+
 async def test_identifies_that_are_cut_shed_without_being_remembered(world: World) -> None:
     async def refuse(peer: Peer) -> None:
         await peer.hello()

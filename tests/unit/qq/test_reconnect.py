@@ -119,6 +119,15 @@ def test_refused_intents_are_shed_one_by_one_outside_of_the_guard(code: int) -> 
         policy.after(refusal)
 
 
+def test_shedding_begins_the_guard_and_the_pauses_again() -> None:
+    policy = reconnect()
+    quick = ended(4900, lasted=0.1, was_ready=False)
+    refusal = ended(4014, lasted=0.1, was_ready=False, identified=True)
+    assert [policy.after(quick) for _ in range(2)] == [1, 2]
+    policy.after(refusal)
+    assert [policy.after(quick) for _ in range(3)] == [1, 2, QUICK_WAIT]
+
+
 def test_an_operators_own_intents_are_never_shed() -> None:
     policy = reconnect(FORUMS, auto=False)
     with pytest.raises(GatewayError, match="`intents`"):

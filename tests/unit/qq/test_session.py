@@ -93,6 +93,7 @@ def test_only_a_confirmation_moves_the_resume_position() -> None:
     (effect,) = session.receive(HELLO, 9.0)
     assert isinstance(effect, Send)
     assert effect.payload["d"]["seq"] == 2
+    assert session.receive(Frame(Op.HEARTBEAT), 9.0) == heartbeat(2)
 
 
 def test_a_late_confirmation_of_another_session_is_ignored() -> None:

@@ -1,0 +1,160 @@
+"""From an event, with what it refers to resolved, to what is recorded and reported."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from onebridge.config import ReplyLimit
+from onebridge.delivery.credits import grant_for
+from onebridge.keys import Identity, IdKind
+from onebridge.observability import counters
+from onebridge.onebot.events import to_json
+from onebridge.qq.events import MessageEvent, UnknownEvent
+from onebridge.store.ports import Inbound, MessageRecord
+from onebridge.translate.to_onebot import (
+    Resolved,
+    TranslationSettings,
+    conversation_sighting,
+    event_kind,
+    quoted_message,
+    sightings_in,
+    to_onebot,
+    unknown_to_onebot,
+)
+
+
+class IntakeSettings(msgspec.Struct, frozen=True):
+    """What decides how events look, and which are reported."""
+
+    translation: TranslationSettings
+    report_bots: bool = True
+    report_unknown: bool = False
+    reply_limits: Mapping[str, ReplyLimit] = {}
+
+
+class Bot(Protocol):
+    """Who the account is, as far as it is known by now."""
+
+    @property
+    def self_id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def guild_user_id(self) -> str:
+        """What the guild world calls it."""
+        ...
+
+    @property
+    def own_openids(self) -> set[str]:
+        """Ids that mean the bot itself; grows as mentions tell them."""
+        ...
+
+
+class Known(msgspec.Struct):
+    """What the events of one batch refer to.
+
+    Attributes:
+        numbers: The number of every identity in them.
+        message_ids: OneBot's numbers by platform id and ``REFIDX_…``: those that were stored, and
+            those of the batch before this one, which may not be stored yet.
+        fresh: The same for this batch, as far as it is translated.
+    """
+
+    numbers: Mapping[Identity, int]
+    message_ids: Mapping[str, int]
+    fresh: dict[str, int]
+
+    def find(self, key: str) -> int:
+        """The number of a message, 0 if it is not known."""
+        return self.message_ids.get(key) or self.fresh.get(key) or 0
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """What was allotted for one message: its own number, and one for an unseen quoted message."""
+
+    message_id: int
+    quote_id: int
+
+
+def inbound_message(
+    event: MessageEvent,
+    dedupe_key: str,
+    numbers: Numbers,
+    known: Known,
+    bot: Bot,
+    settings: IntakeSettings,
+) -> Inbound:
+    """A message, ready to become durable; pure but for ``known``, which learns its keys."""
+    account, own = event.account, bot.own_openids
+    if _is_own(event, known, own):
+        counters["intake.own"] += 1
+        return Inbound(dedupe_key, event.timestamp, reported=False)
+    resolved = Resolved(
+        self_id=bot.self_id,
+        numbers=known.numbers,
+        message_id=numbers.message_id,
+        message_seq=numbers.message_id,
+        reply_to=_quoted_number(event, known),
+        own_openids=own,
+        self_user=bot.guild_user_id,
+    )
+    synthetic = None
+    if event.quote is not None and not resolved.reply_to:
+        synthetic = quoted_message(event, numbers.quote_id, resolved)
+        if synthetic is not None:
+            resolved = msgspec.structs.replace(resolved, reply_to=numbers.quote_id)
+            if event.quote.ref_idx:
+                known.fresh[event.quote.ref_idx] = numbers.quote_id
+    author = Identity(account, IdKind.USER, event.author.openid)
+    message = MessageRecord(
+        message_id=numbers.message_id,
+        conversation=event.conversation,
+        author=author,
+        author_number=known.numbers[author],
+        time=event.timestamp,
+        event=to_json(to_onebot(event, resolved, settings.translation)),
+        msg_ids=(event.msg_id,),
+        ref_idxs=(event.ref_idx,) if event.ref_idx else (),
+    )
+    known.fresh[event.msg_id] = numbers.message_id
+    if event.ref_idx:
+        known.fresh[event.ref_idx] = numbers.message_id
+    return Inbound(
+        dedupe_key=dedupe_key,
+        time=event.timestamp,
+        kind=event_kind(event.conversation.scene),
+        reported=settings.report_bots or not event.author.is_bot,
+        lane=event.conversation.openid,
+        message=message,
+        quoted=synthetic,
+        grant=grant_for(event, settings.reply_limits),
+        sightings=sightings_in(event, own),
+        conversation=conversation_sighting(event),
+    )
+
+
+def inbound_unknown(
+    event: UnknownEvent, dedupe_key: str, bot: Bot, settings: IntakeSettings
+) -> Inbound:
+    """An event of a type that nobody knows: recorded, and reported if that is wanted."""
+    notice = None
+    if settings.report_unknown:
+        notice = to_json(unknown_to_onebot(event, bot.self_id))
+    return Inbound(dedupe_key, event.timestamp, event=notice, reported=notice is not None)
+
+
+def _is_own(event: MessageEvent, known: Known, own: set[str]) -> bool:
+    """Whether the bot itself said it: by its openid, or because we know it as sent."""
+    author = event.author
+    if author.openid in own:
+        return True
+    return author.is_bot and event.ref_idx != "" and known.find(event.ref_idx) != 0
+
+
+def _quoted_number(event: MessageEvent, known: Known) -> int:
+    quote = event.quote
+    if quote is None:
+        return 0
+    return known.find(quote.ref_idx) or known.find(quote.msg_id)
