@@ -162,7 +162,7 @@ def print_schema() -> None:
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it exists (not on Windows); None for Python's own."""
+    """A loop of uvloop where that exists (not on Windows); None for Python's own."""
     try:
         import uvloop
     except ImportError:
@@ -221,7 +221,9 @@ def _run_process(
                 companion.cancel()
         return code
 
-    with contextlib.suppress(KeyboardInterrupt):
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            return _fail_on_config_error(lambda: runner.run(supervise()))
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=_fast_loop()) as runner,
+    ):
+        return _fail_on_config_error(lambda: runner.run(supervise()))
     return 0

@@ -12,7 +12,7 @@ from onebridge.errors import StoreUnavailableError
 from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response, fail, succeed
 from onebridge.onebot.hub import EventRing, Service
-from onebridge.store.ports import EventKind, LoggedEvent, Mark
+from onebridge.store.records import EventKind, LoggedEvent, Mark
 
 PATIENCE = 10.0
 """Seconds after which a test gives up; nothing waits that long when all is well."""

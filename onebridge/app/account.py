@@ -34,7 +34,8 @@ from onebridge.qq.rest import QQRest
 from onebridge.qq.shard import IdentifyPacer, ShardState, ShardStatus
 from onebridge.qq.token import AccessToken
 from onebridge.qq.wire import ALL_INTENTS, intents_from_names
-from onebridge.store.ports import Capability, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import Capability
 from onebridge.supervision import Backoff, pause
 
 log = get_logger(__name__)

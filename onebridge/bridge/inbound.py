@@ -11,7 +11,7 @@ from onebridge.keys import Identity, IdKind
 from onebridge.observability import counters
 from onebridge.onebot.events import to_json
 from onebridge.qq.events import MessageEvent, UnknownEvent
-from onebridge.store.ports import Inbound, MessageRecord
+from onebridge.store.records import Inbound, MessageRecord
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,

@@ -30,17 +30,8 @@ from onebridge.onebot.hub import EventRing
 from onebridge.qq.events import Event, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
-from onebridge.store.ports import (
-    DeadLetter,
-    Duplicate,
-    IdentityStore,
-    Inbound,
-    InboundStore,
-    LoggedEvent,
-    MessageStore,
-    Position,
-    Recorded,
-)
+from onebridge.store.ports import IdentityStore, InboundStore, MessageStore
+from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
 from onebridge.translate.to_onebot import identities_in
 

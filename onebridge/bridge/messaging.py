@@ -22,7 +22,8 @@ from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
 from onebridge.qq.calls import RecallMessage, SendPlan
 from onebridge.qq.errors import Act
-from onebridge.store.ports import Credit, LoggedEvent, MessageRecord, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import Credit, LoggedEvent, MessageRecord
 from onebridge.translate.shapes import GuildAs
 from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
 from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.onebot.actions import Retcode
-from onebridge.store.ports import ConversationRecord, IdentityStore, MemberRecord, PeopleStore
+from onebridge.store.ports import IdentityStore, PeopleStore
+from onebridge.store.records import ConversationRecord, MemberRecord
 
 GROUP_SCENES = (Scene.GROUP, Scene.CHANNEL)
 PRIVATE_SCENES = (Scene.C2C, Scene.DM)

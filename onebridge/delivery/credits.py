@@ -10,7 +10,7 @@ from typing import NamedTuple
 from onebridge.config import ReplyLimit
 from onebridge.keys import Conversation, Scene
 from onebridge.qq.events import Event, MessageEvent
-from onebridge.store.ports import Credit, Grant, ReplyBy
+from onebridge.store.records import Credit, Grant, ReplyBy
 
 MARGIN = 10.0
 """Seconds that a window must still be open: a reply on its way must not arrive too late

@@ -24,7 +24,8 @@ from onebridge.observability import counters
 from onebridge.onebot.actions import Retcode
 from onebridge.qq.calls import SCENES_WITH_MSG_SEQ, PostMessage, Receipt, ReplyKey, SendPlan
 from onebridge.qq.errors import Act, CredentialsError, PlatformError, PlatformUnreachableError
-from onebridge.store.ports import Credit, CreditStore, ReplyBy, TakenCredit
+from onebridge.store.ports import CreditStore
+from onebridge.store.records import Credit, ReplyBy, TakenCredit
 from onebridge.supervision import Backoff, pause
 
 ATTEMPTS = 4

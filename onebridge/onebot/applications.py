@@ -15,7 +15,8 @@ from onebridge.errors import StoreUnavailableError
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import Entry, Service
 from onebridge.onebot.progress import Progress
-from onebridge.store.ports import DeliveryStore, EventKind, LoggedEvent, Mark
+from onebridge.store.ports import DeliveryStore
+from onebridge.store.records import EventKind, LoggedEvent, Mark
 from onebridge.supervision import pause
 
 log = get_logger(__name__)

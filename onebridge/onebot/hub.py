@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response
 from onebridge.onebot.events import string_format
-from onebridge.store.ports import EventKind, LoggedEvent
+from onebridge.store.records import EventKind, LoggedEvent
 
 RING_EVENTS = 4096
 """Events kept for connections that keep up; memory is bounded by ``RING_BYTES`` as well."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from onebridge.store.ports import Mark
+from onebridge.store.records import Mark
 
 
 class Progress:

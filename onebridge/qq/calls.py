@@ -1,7 +1,7 @@
 """REST calls as values: what is to be done, before anything is done.
 
-``translate/to_qq.py`` makes plans out of them, ``delivery/outbox.py`` reserves credits and decides on
-retries, ``rest.py`` turns one into one HTTP request.
+``translate/to_qq.py`` makes plans out of them, ``delivery/outbox.py`` reserves credits and decides
+on retries, ``rest.py`` turns one into one HTTP request.
 """
 
 from enum import IntEnum

@@ -29,7 +29,7 @@ from onebridge.qq.session import (
     State,
 )
 from onebridge.qq.wire import Frame, parse_frame
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.supervision import pause
 
 E = TypeVar("E", bound=Exception)

@@ -1,8 +1,8 @@
 """What the platform tells us, as values: ``factory.py`` makes them, the translator reads them.
 
 Immutable and small; wire names, optional fields and string-or-int timestamps end in ``factory.py``.
-``msgspec.Struct`` instead of a dataclass because one is made for every event on the hot path, and it
-is made about nine times faster (docs/decisions/0002).
+``msgspec.Struct`` instead of a dataclass because one is made for every event on the hot path, and
+it is made about nine times faster (docs/decisions/0002).
 """
 
 from enum import StrEnum
@@ -123,7 +123,7 @@ class MessageEvent(msgspec.Struct, frozen=True):
 
 
 class UnknownEvent(msgspec.Struct, frozen=True):
-    """A dispatch of a type that this version has no value for; kept whole, counted, never an error."""
+    """A dispatch of a type without a value of its own; kept whole, counted, never an error."""
 
     account: AppId
     event_type: str

@@ -32,7 +32,7 @@ from onebridge.qq.shard import (
 )
 from onebridge.qq.token import AccessToken
 from onebridge.qq.wire import ALL_INTENTS, intent_names
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.supervision import Backoff, pause
 
 __all__ = [

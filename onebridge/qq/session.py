@@ -44,7 +44,7 @@ import msgspec
 
 from onebridge.keys import Shard
 from onebridge.qq.wire import CloseRule, Frame, Op, close_rule
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 
 MAX_RESUMES = 3
 """Resumes in a row without RESUMED before the session is given up (hermes-agent#26025)."""

@@ -8,7 +8,7 @@ import msgspec
 from onebridge.clock import Clock
 from onebridge.keys import AppId, Shard
 from onebridge.qq.calls import GatewayInfo
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.supervision import pause
 
 IDENTIFY_SPAN = 5.0

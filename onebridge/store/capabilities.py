@@ -4,7 +4,7 @@ import sqlite3
 
 from onebridge.keys import AppId
 from onebridge.store.database import Database
-from onebridge.store.ports import Capability
+from onebridge.store.records import Capability
 
 
 def capabilities(connection: sqlite3.Connection, account: AppId, scope: str) -> list[Capability]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from onebridge.keys import Conversation
 from onebridge.store.database import Database
 from onebridge.store.digests import digest
-from onebridge.store.ports import Credit, Grant, ReplyBy, TakenCredit
+from onebridge.store.records import Credit, Grant, ReplyBy, TakenCredit
 from onebridge.store.rows import insert_rows, select_in
 
 

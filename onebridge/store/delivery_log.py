@@ -7,7 +7,7 @@ import msgspec
 
 from onebridge.keys import AppId
 from onebridge.store.database import Database
-from onebridge.store.ports import EventKind, LoggedEvent, Mark
+from onebridge.store.records import EventKind, LoggedEvent, Mark
 from onebridge.store.rows import insert_rows
 
 ACCOUNT_SHIFT = 40

@@ -9,7 +9,7 @@ from onebridge.store.database import Database
 from onebridge.store.delivery_log import LogRow, append
 from onebridge.store.digests import digest
 from onebridge.store.people import record_sightings, storable
-from onebridge.store.ports import (
+from onebridge.store.records import (
     DeadLetter,
     Duplicate,
     Inbound,

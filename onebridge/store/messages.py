@@ -11,7 +11,7 @@ from onebridge.store.database import Database
 from onebridge.store.delivery_log import append
 from onebridge.store.digests import digest
 from onebridge.store.message_ids import LARGEST, next_number
-from onebridge.store.ports import EventKind, MessageRecord
+from onebridge.store.records import EventKind, MessageRecord
 from onebridge.store.rows import insert_rows, select_in
 
 OUTGOING = 1

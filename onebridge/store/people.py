@@ -13,12 +13,7 @@ from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.store.database import Database, Seen, SeenConversation
 from onebridge.store.digests import digest
 from onebridge.store.identity import claim
-from onebridge.store.ports import (
-    ConversationRecord,
-    ConversationSighting,
-    MemberRecord,
-    Sighting,
-)
+from onebridge.store.records import ConversationRecord, ConversationSighting, MemberRecord, Sighting
 from onebridge.store.rows import insert_rows
 
 RESOLUTION = 60.0

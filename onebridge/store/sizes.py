@@ -5,7 +5,7 @@ from pathlib import Path
 
 from onebridge.store.database import Database
 from onebridge.store.delivery_log import count_pending
-from onebridge.store.ports import StoreInfo
+from onebridge.store.records import StoreInfo
 
 
 def info(connection: sqlite3.Connection, path: Path) -> StoreInfo:

@@ -31,7 +31,7 @@ from onebridge.store.identity import (
 )
 from onebridge.store.message_ids import BLOCK, MessageNumbers, reserve
 from onebridge.store.numbers import candidates as derived_candidates
-from onebridge.store.ports import (
+from onebridge.store.records import (
     Capability,
     ConversationRecord,
     ConversationSighting,

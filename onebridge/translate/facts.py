@@ -9,7 +9,7 @@ import msgspec
 from onebridge.keys import Conversation, Scene
 from onebridge.qq.calls import FileType, PreparedMedia
 from onebridge.qq.codes import Act
-from onebridge.store.ports import Credit, ReplyBy
+from onebridge.store.records import Credit, ReplyBy
 from onebridge.translate.escape import escape_guild, escape_plain
 from onebridge.translate.text import Escape
 

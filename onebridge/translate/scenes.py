@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from onebridge.keys import IdKind, Scene
-from onebridge.store.ports import EventKind
+from onebridge.store.records import EventKind
 
 _OPENID = re.compile(r"[0-9A-Fa-f]{32}")
 _GUILD_USER = re.compile(r"[0-9]{1,20}")

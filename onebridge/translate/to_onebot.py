@@ -12,7 +12,7 @@ from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.onebot.events import Notice, OneBotEvent, QQInfo, to_json
 from onebridge.onebot.segments import Segment
 from onebridge.qq.events import Author, MessageEvent, UnknownEvent
-from onebridge.store.ports import ConversationSighting, EventKind, MessageRecord, Sighting
+from onebridge.store.records import ConversationSighting, EventKind, MessageRecord, Sighting
 from onebridge.translate.content import mentioned_in
 from onebridge.translate.message import (
     Who,

@@ -5,7 +5,8 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onebridge.store.ports import Grant, ReplyBy, Store, TakenCredit
+from onebridge.store.ports import Store
+from onebridge.store.records import Grant, ReplyBy, TakenCredit
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (
     ACCOUNT,

@@ -1,6 +1,7 @@
 import pytest
 
-from onebridge.store.ports import Capability, Mark, Recorded, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import Capability, Mark, Recorded
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import ACCOUNT, NOW, OTHER, happened, message, said
 

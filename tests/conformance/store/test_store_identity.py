@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from onebridge.errors import StoreUnavailableError
 from onebridge.keys import AppId, Identity, IdKind
 from onebridge.store.numbers import RANGES, NumberTakenError, candidates
-from onebridge.store.ports import Capability, Sighting, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import Capability, Sighting
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import ACCOUNT, NOW, OTHER, group, message, person
 

@@ -4,7 +4,8 @@ import pytest
 
 from onebridge.errors import StoreError, StoreUnavailableError
 from onebridge.keys import Shard
-from onebridge.store.ports import (
+from onebridge.store.ports import Store
+from onebridge.store.records import (
     ConversationSighting,
     DeadLetter,
     Duplicate,
@@ -14,7 +15,6 @@ from onebridge.store.ports import (
     Position,
     Recorded,
     Sighting,
-    Store,
 )
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from onebridge.errors import StoreError, StoreUnavailableError
-from onebridge.store.ports import Capability, Duplicate, Position, Recorded, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import Capability, Duplicate, Position, Recorded
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (
     ACCOUNT,
@@ -195,7 +196,7 @@ CHILD = textwrap.dedent(
     from pathlib import Path
     from onebridge.clock import SystemClock
     from onebridge.keys import Shard
-    from onebridge.store.ports import Duplicate, Position
+    from onebridge.store.records import (Duplicate, Position)
     from onebridge.store.sqlite import SqliteStore
     from tests.conformance.store.values import ACCOUNT, group, grant, happened, message, said
 

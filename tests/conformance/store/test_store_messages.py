@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from onebridge.keys import Identity, IdKind, Scene
 from onebridge.store.messages import _KINDS
-from onebridge.store.ports import EventKind, LoggedEvent, Store
+from onebridge.store.ports import Store
+from onebridge.store.records import EventKind, LoggedEvent
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (
     ACCOUNT,

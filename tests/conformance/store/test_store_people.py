@@ -1,11 +1,6 @@
 from onebridge.keys import Conversation, Scene
-from onebridge.store.ports import (
-    ConversationSighting,
-    Inbound,
-    MemberRecord,
-    Sighting,
-    Store,
-)
+from onebridge.store.ports import Store
+from onebridge.store.records import ConversationSighting, Inbound, MemberRecord, Sighting
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (
     ACCOUNT,

@@ -1,15 +1,8 @@
 import asyncio
 from typing import Any
 
-from onebridge.store.ports import (
-    DeadLetter,
-    Duplicate,
-    Mark,
-    Recorded,
-    ReplyBy,
-    Store,
-    TakenCredit,
-)
+from onebridge.store.ports import Store
+from onebridge.store.records import DeadLetter, Duplicate, Mark, Recorded, ReplyBy, TakenCredit
 from onebridge.store.trim import CREDITS_KEPT, DAY, MESSAGES_PER_STEP, MOST_DEAD_LETTERS
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene, Shard
-from onebridge.store.ports import (
+from onebridge.store.records import (
     ConversationSighting,
     Grant,
     Inbound,

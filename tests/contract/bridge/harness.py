@@ -15,6 +15,8 @@ from onebridge.app.process import Process
 from onebridge.config_file import parse_config
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 
+Answer = dict[str, Any]
+
 PATIENCE = 10.0
 
 GROUP = "7C1E9A40B2D84F6390AA51E7D3F02B64"
@@ -36,7 +38,7 @@ class Client:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._echo = 0
 
@@ -48,9 +50,9 @@ class Client:
             elif value["post_type"] != "meta_event":
                 self._events.put_nowait(value)
 
-    async def call(self, action: str, **params: Any) -> dict[str, Any]:
+    async def call(self, action: str, **params: Any) -> Answer:
         self._echo += 1
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[self._echo] = answer
         request = {"action": action, "params": params, "echo": self._echo}
         await self._connection.send(orjson.dumps(request), text=True)
@@ -83,8 +85,10 @@ class Bridge:
 
     async def online(self) -> None:
         await self.until(
-            lambda: bool(self.process.accounts)
-            and all(account.is_online for account in self.process.accounts)
+            lambda: (
+                bool(self.process.accounts)
+                and all(account.is_online for account in self.process.accounts)
+            )
         )
 
     async def post(self, action: str, **params: Any) -> tuple[int, dict[str, Any]]:
@@ -106,9 +110,7 @@ class Bridge:
 def configuration(sandbox: Sandbox, port: int, **parts: Any) -> dict[str, Any]:
     urls = {"api_url": sandbox.api_url, "token_url": sandbox.token_url}
     return {
-        "accounts": [
-            {"app_id": "102000001", "app_secret": "sandbox-secret", "platform": urls}
-        ],
+        "accounts": [{"app_id": "102000001", "app_secret": "sandbox-secret", "platform": urls}],
         "server": {"port": port},
         "reconnect": {"initial_delay": 0.05, "max_delay": 0.2},
         **parts,

@@ -63,9 +63,7 @@ async def test_one_rejected_account_does_not_disturb_another(
 ) -> None:
     raw = configuration(sandbox, 0)["accounts"]
     bad = {**raw[0], "app_id": "102000999", "app_secret": "wrong"}
-    async with running_bridge(
-        sandbox, tmp_path, wait_online=False, accounts=[bad, *raw]
-    ) as bridge:
+    async with running_bridge(sandbox, tmp_path, wait_online=False, accounts=[bad, *raw]) as bridge:
         await bridge.until(lambda: bridge.process.accounts[1].is_online)
         async with bridge.client() as client:
             assert (await hear(sandbox, client))["raw_message"].endswith("在吗")

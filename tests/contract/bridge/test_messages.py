@@ -151,9 +151,7 @@ async def test_a_lost_answer_is_not_posted_twice(sandbox: Sandbox, client: Clien
     assert len(shown) == 1
 
 
-async def test_the_same_message_pushed_twice_is_one_event(
-    sandbox: Sandbox, client: Client
-) -> None:
+async def test_the_same_message_pushed_twice_is_one_event(sandbox: Sandbox, client: Client) -> None:
     sandbox.faults.add(Fault(on="dispatch", do="duplicate", match="GROUP_AT_*", fresh=True))
     first = await heard(sandbox, client, "group", "一")
     second = await heard(sandbox, client, "group", "二")

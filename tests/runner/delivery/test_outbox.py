@@ -12,7 +12,7 @@ from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
 from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
-from onebridge.store.ports import Credit, ReplyBy, TakenCredit
+from onebridge.store.records import Credit, ReplyBy, TakenCredit
 from onebridge.supervision import Backoff
 
 GROUP = Conversation(AppId("102000001"), Scene.GROUP, "G" * 32)
@@ -98,9 +98,7 @@ class Platform:
 def credit(
     reply_id: str = "m1", *, quota: int = 5, taken: int = 0, opens_at: float = NOW - 10
 ) -> Credit:
-    return Credit(
-        GROUP, reply_id, ReplyBy.MSG_ID, "author", opens_at, opens_at + 300, quota, taken
-    )
+    return Credit(GROUP, reply_id, ReplyBy.MSG_ID, "author", opens_at, opens_at + 300, quota, taken)
 
 
 def refusal(code: int, status: int = 400) -> PlatformError:
@@ -111,9 +109,7 @@ LOST = PlatformUnreachableError("POST /v2/groups", "no answer in time", certain=
 NEVER_LEFT = PlatformUnreachableError("POST /v2/groups", "refused", certain=True)
 
 
-def delivery(
-    *texts: str, conversation: Conversation = GROUP, proactive: bool = True
-) -> Delivery:
+def delivery(*texts: str, conversation: Conversation = GROUP, proactive: bool = True) -> Delivery:
     def plan(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
         suffix = "".join(sorted(f"!{act.value}" for act in refusals))
         return SendPlan(tuple(PostMessage(conversation, content=text + suffix) for text in texts))
@@ -138,7 +134,9 @@ async def test_each_part_takes_the_next_number() -> None:
     assert [receipt.msg_id for receipt in message.receipts] == ["sent-1", "sent-2", "sent-3"]
 
 
-async def test_a_lost_answer_is_repeated_with_the_same_pair_and_a_duplicate_means_delivered() -> None:
+async def test_a_lost_answer_is_repeated_with_the_same_pair_and_a_duplicate_means_delivered() -> (
+    None
+):
     platform, ledger = Platform(LOST, refusal(40054005)), Ledger(credit())
     message = delivery("a")
     await run(platform, ledger, message)

@@ -6,7 +6,7 @@ import pytest
 from onebridge.config import DeliverySettings
 from onebridge.onebot.applications import ApplicationLog, Presence
 from onebridge.onebot.hub import RING_EVENTS, EventRing
-from onebridge.store.ports import EventKind, LoggedEvent, Mark
+from onebridge.store.records import EventKind, LoggedEvent, Mark
 from tests.fakes_onebot import FakeService, until
 
 URL = "ws://application/"

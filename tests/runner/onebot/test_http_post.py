@@ -19,7 +19,7 @@ from onebridge.config import (
 )
 from onebridge.onebot.actions import Request, Response, fail, succeed
 from onebridge.onebot.transports.http_post import HttpPostApplication, PostLimits
-from onebridge.store.ports import Mark
+from onebridge.store.records import Mark
 from onebridge.version import __version__
 from tests.fakes_onebot import FakeService, free_port, until
 

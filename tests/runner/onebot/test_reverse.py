@@ -22,7 +22,7 @@ from onebridge.config import (
 from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response, succeed
 from onebridge.onebot.transports.ws_reverse import ReverseLimits, ReverseWebSocket
-from onebridge.store.ports import EventKind, Mark
+from onebridge.store.records import EventKind, Mark
 from onebridge.version import __version__
 from tests.fakes_onebot import PATIENCE, FakeService, MemoryLog, free_port, until
 

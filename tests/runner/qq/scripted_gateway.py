@@ -15,7 +15,7 @@ from onebridge.clock import SystemClock
 from onebridge.keys import SINGLE_SHARD, AppId, Shard
 from onebridge.qq.calls import GatewayInfo
 from onebridge.qq.gateway import Dispatch, Gateway, IdentifyPacer, ShardStatus, Undecodable
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.supervision import Backoff
 
 APP = AppId("102000001")

@@ -8,7 +8,7 @@ from onebridge.errors import StoreUnavailableError
 from onebridge.keys import SINGLE_SHARD, Shard
 from onebridge.qq.gateway import Dispatch, ShardState, Undecodable
 from onebridge.qq.wire import ALL_INTENTS
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from tests.runner.qq.scripted_gateway import APP, Peer, Sink, World, running, until
 
 

@@ -10,7 +10,7 @@ from onebridge.qq.calls import GatewayInfo
 from onebridge.qq.errors import CredentialsError, PlatformError
 from onebridge.qq.gateway import IdentifyPacer, ShardState
 from onebridge.qq.wire import ALL_INTENTS
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.supervision import pause
 from tests.runner.qq.scripted_gateway import APP, LoopClock, Peer, World, running, until
 

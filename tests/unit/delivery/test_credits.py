@@ -18,7 +18,7 @@ from onebridge.delivery.credits import (
 )
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.events import Author, MessageEvent, UnknownEvent
-from onebridge.store.ports import Credit, Grant, ReplyBy
+from onebridge.store.records import Credit, Grant, ReplyBy
 
 ACCOUNT = AppId("102000001")
 GROUP = Conversation(ACCOUNT, Scene.GROUP, "G" * 32)

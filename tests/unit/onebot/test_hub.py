@@ -4,7 +4,7 @@ import pytest
 
 from onebridge.onebot import hub
 from onebridge.onebot.hub import EventRing
-from onebridge.store.ports import EventKind, LoggedEvent
+from onebridge.store.records import EventKind, LoggedEvent
 
 
 def logged(log_seq: int, body: bytes = b'{"post_type":"notice"}') -> LoggedEvent:
@@ -67,7 +67,9 @@ def test_formats_are_made_once_and_shared() -> None:
         b'"message_format":"array"}'
     )
     ring.publish([logged(1, body)])
-    (entry,) = ring.after(0) or ()
+    entries = ring.after(0)
+    assert entries is not None
+    (entry,) = entries
     assert entry.body("array") is body
     assert b'"message":"a&#91;b"' in entry.body("string")
     assert entry.body("string") is entry.body("string")

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onebridge.onebot.progress import Progress
-from onebridge.store.ports import Mark
+from onebridge.store.records import Mark
 
 
 def test_the_mark_moves_over_what_is_settled_in_any_order() -> None:

@@ -7,7 +7,7 @@ from onebridge.config import EventFilter, OneBotSettings, ServerSettings
 from onebridge.errors import ConfigError
 from onebridge.onebot.hub import Entry
 from onebridge.onebot.subscriptions import Subscription, event_name, scene_of
-from onebridge.store.ports import EventKind, LoggedEvent
+from onebridge.store.records import EventKind, LoggedEvent
 from tests.fakes_onebot import group_message
 
 ONEBOT = OneBotSettings()

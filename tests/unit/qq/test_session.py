@@ -20,7 +20,7 @@ from onebridge.qq.session import (
     State,
 )
 from onebridge.qq.wire import CLOSE_CODES, CloseAction, Frame, Op
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 
 LOGIN = Login("secret-token", 1107296256, Shard(2, 4))
 HELLO = Frame(Op.HELLO, {"heartbeat_interval": 50000})

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from onebridge.errors import ConfigError, StoreSchemaError, StoreUnavailableError
 from onebridge.store.files import SMALL_BYTES, path_of
 from onebridge.store.migrations import APPLICATION_ID
-from onebridge.store.ports import Position
+from onebridge.store.records import Position
 from onebridge.store.sqlite import SqliteStore
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (

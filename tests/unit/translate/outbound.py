@@ -9,7 +9,7 @@ from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.onebot.messages import parse_message
 from onebridge.qq.calls import MsgType, PostMessage, PreparedMedia, SendPlan
-from onebridge.store.ports import Credit, ReplyBy
+from onebridge.store.records import Credit, ReplyBy
 from onebridge.translate.to_qq import Facts, media_needs, plan
 
 OPENIDS = {Scene.GROUP, Scene.C2C}

@@ -6,7 +6,7 @@ import pytest
 
 from onebridge.keys import Scene
 from onebridge.qq.codes import Act
-from onebridge.store.ports import Credit, ReplyBy
+from onebridge.store.records import Credit, ReplyBy
 from onebridge.translate.escape import ZERO_WIDTH
 from tests.unit.translate.outbound import (
     ALICE,

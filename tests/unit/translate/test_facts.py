@@ -2,7 +2,7 @@ import pytest
 
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.codes import Act
-from onebridge.store.ports import Credit, ReplyBy
+from onebridge.store.records import Credit, ReplyBy
 from onebridge.translate.facts import FILE_TYPES, MANNERS, WAYS, Facts, Way, way_of
 
 GROUP = Conversation(AppId("1"), Scene.GROUP, "G")

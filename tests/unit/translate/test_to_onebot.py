@@ -15,7 +15,7 @@ from onebridge.qq.events import (
     Quote,
     UnknownEvent,
 )
-from onebridge.store.ports import ConversationSighting, EventKind, Sighting
+from onebridge.store.records import ConversationSighting, EventKind, Sighting
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.to_onebot import (
     SentMessage,

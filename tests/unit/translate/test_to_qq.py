@@ -13,7 +13,7 @@ from onebridge.onebot.messages import parse_message
 from onebridge.onebot.segments import Segment
 from onebridge.qq.calls import FileType, MsgType, PreparedMedia
 from onebridge.qq.codes import Act
-from onebridge.store.ports import Credit
+from onebridge.store.records import Credit
 from onebridge.translate.escape import ZERO_WIDTH
 from onebridge.translate.facts import WAYS
 from onebridge.translate.to_qq import Facts, MediaNeed, media_needs, names_in, plan
