@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from onebridge.bridge.refusals import refused
+from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
@@ -23,10 +24,13 @@ from onebridge.onebot.segments import Message
 from onebridge.qq.calls import RecallMessage, SendPlan
 from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
-from onebridge.store.records import Credit, LoggedEvent, MessageRecord
+from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
 from onebridge.translate.shapes import GuildAs
 from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
 from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan
+
+GUILD_SCENES = frozenset({Scene.CHANNEL, Scene.DM})
+"""Where a conversation alone does not say which guild it is in, or whom it is with."""
 
 HIDDEN_KEYS = frozenset({"post_type", "target_id", "qq"})
 """Keys of a stored event that ``get_msg`` does not answer: a ``post_type`` makes NoneBot take the
@@ -49,6 +53,11 @@ class Self(Protocol):
     @property
     def nickname(self) -> str:
         """Its name on the platform."""
+        ...
+
+    @property
+    def guild_user_id(self) -> str:
+        """What the guild world calls it."""
         ...
 
 
@@ -318,10 +327,13 @@ class Messaging:
             return
         conversation = sending.delivery.conversation
         now = self._clock.now()
+        place = None
+        if conversation.scene in GUILD_SCENES:
+            place = await self._store.find_conversation(conversation)
         event = sent_message(
             SentMessage(
                 conversation=conversation,
-                target=await self._number_of(conversation),
+                target=await self._number_of(conversation, place),
                 segments=sending.segments,
                 message_id=sending.message_id,
                 self_id=self._bot.self_id,
@@ -329,6 +341,8 @@ class Messaging:
                 time=next((one.timestamp for one in receipts if one.timestamp), now),
                 msg_id=receipts[0].msg_id,
                 guild_as=self._guild_as,
+                self_user=self._bot.guild_user_id,
+                guild_id=place.parent if place is not None else "",
             )
         )
         record = MessageRecord(
@@ -347,18 +361,12 @@ class Messaging:
             kind = event_kind(conversation.scene)
             self._ring.publish([LoggedEvent(log_seq, now, kind, conversation.openid, record.event)])
 
-    async def _number_of(self, conversation: Conversation) -> int:
+    async def _number_of(self, conversation: Conversation, place: ConversationRecord | None) -> int:
         """The number that applications know a conversation by."""
-        kind, openid = {
-            Scene.GROUP: (IdKind.GROUP, conversation.openid),
-            Scene.CHANNEL: (IdKind.CHANNEL, conversation.openid),
-            Scene.C2C: (IdKind.USER, conversation.openid),
-            Scene.DM: (IdKind.USER, ""),
-        }[conversation.scene]
-        if conversation.scene is Scene.DM:
-            record = await self._store.find_conversation(conversation)
-            openid = record.peer_openid if record is not None else conversation.openid
-        identity = Identity(conversation.account, kind, openid)
+        openid = conversation.openid
+        if conversation.scene is Scene.DM and place is not None:
+            openid = place.peer_openid
+        identity = Identity(conversation.account, KIND_OF_SCENE[conversation.scene], openid)
         return (await self._store.claim_numbers([identity]))[identity]
 
 

@@ -6,6 +6,7 @@ never reach the platform, and hold every key that frameworks index without askin
 
 from typing import Any, Protocol
 
+from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.onebot.actions import Retcode
@@ -14,7 +15,6 @@ from onebridge.store.records import ConversationRecord, MemberRecord
 
 GROUP_SCENES = (Scene.GROUP, Scene.CHANNEL)
 PRIVATE_SCENES = (Scene.C2C, Scene.DM)
-KIND_OF_GROUP_SCENE = {Scene.GROUP: IdKind.GROUP, Scene.CHANNEL: IdKind.CHANNEL}
 
 ROLES = frozenset({"owner", "admin", "member"})
 
@@ -144,9 +144,7 @@ class People:
 
 
 def _identity_of(conversation: Conversation) -> Identity:
-    return Identity(
-        conversation.account, KIND_OF_GROUP_SCENE[conversation.scene], conversation.openid
-    )
+    return Identity(conversation.account, KIND_OF_SCENE[conversation.scene], conversation.openid)
 
 
 def _group(record: ConversationRecord, number: int) -> dict[str, Any]:
