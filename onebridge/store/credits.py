@@ -1,14 +1,25 @@
-"""Rights to reply: a small table, since windows are minutes long (design.md section 4)."""
+"""Rights to reply (design.md section 4).
+
+Most messages are never answered, so the right to reply to a message is two columns of its row, and
+gets a row here when it is first used. Rights to reply to other events have a row from the start.
+"""
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from onebridge.keys import Conversation
 from onebridge.store.database import Database
 from onebridge.store.digests import digest
+from onebridge.store.messages import decode_ids, find_keys, from_newest
 from onebridge.store.records import Credit, Grant, ReplyBy, TakenCredit
 from onebridge.store.rows import insert_rows, select_in
+
+LOOK_BACK = 512
+"""Messages of a chat that are looked at for a right to reply: a busy group writes as many in its
+window, and older ones are no use while newer ones are there."""
+
+LOOK_STEP = 16
 
 
 def grant(database: Database, grants: Sequence[Grant], ids: dict[Conversation, int]) -> None:
@@ -37,16 +48,77 @@ def open_credits(
     connection: sqlite3.Connection, conversation: Conversation, now: float
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
-    rows = connection.execute(
-        "SELECT reply_id, reply_by, author, opens_at, closes_at, quota, taken FROM credits"
+    used = connection.execute(
+        "SELECT reply_id, reply_by, author, opens_at, closes_at, quota, taken, spent FROM credits"
         " WHERE conversation = (SELECT id FROM conversations WHERE digest = ?) AND closes_at > ?"
-        " AND NOT spent AND (quota = 0 OR taken < quota) ORDER BY opens_at DESC, id DESC",
+        " ORDER BY id DESC",
         (digest(*conversation), now),
-    )
-    return [
+    ).fetchall()
+    names = {row[0] for row in used}
+    credits = [one for one in _unused(connection, conversation, now) if one.reply_id not in names]
+    credits += [
         Credit(conversation, reply_id, ReplyBy(by), author, opens_at, closes_at, quota, taken)
-        for reply_id, by, author, opens_at, closes_at, quota, taken in rows.fetchall()
+        for reply_id, by, author, opens_at, closes_at, quota, taken, spent in used
+        if not spent and (not quota or taken < quota)
     ]
+    credits.sort(key=lambda one: one.opens_at, reverse=True)
+    return credits
+
+
+def _unused(
+    connection: sqlite3.Connection, conversation: Conversation, now: float
+) -> Iterator[Credit]:
+    """The rights to reply to recent messages, newest message first."""
+    looked_at = 0
+    for low, high in from_newest(connection, 0):
+        while looked_at < LOOK_BACK:
+            rows = connection.execute(
+                "SELECT message_id, author, time, closes_at, quota, ids FROM messages"
+                " WHERE conversation = (SELECT id FROM conversations WHERE digest = ?)"
+                " AND message_id >= ? AND message_id < ? ORDER BY message_id DESC LIMIT ?",
+                (digest(*conversation), low, high, LOOK_STEP),
+            ).fetchall()
+            looked_at += len(rows)
+            for _, author, opens_at, closes_at, quota, ids in rows:
+                if closes_at is not None and closes_at > now:
+                    reply_id = decode_ids(ids)[0][0]
+                    yield Credit(
+                        conversation,
+                        reply_id,
+                        ReplyBy.MSG_ID,
+                        author,
+                        opens_at,
+                        closes_at,
+                        quota,
+                        0,
+                    )
+            if len(rows) < LOOK_STEP:
+                break
+            if any(row[3] is not None and row[3] <= now for row in rows):
+                return
+            high = rows[-1][0]
+
+
+def _ensure_rows(database: Database, conversation: Conversation, reply_ids: Iterable[str]) -> None:
+    """Give rights to reply to messages their rows."""
+    place = database.conversation_id(conversation)
+    by_key = {digest(conversation.account, reply_id): reply_id for reply_id in reply_ids}
+    numbers = {number: by_key[key] for key, number in find_keys(database.connection, list(by_key))}
+    rows = select_in(
+        database.connection,
+        "SELECT message_id, author, time, closes_at, quota FROM messages"
+        " WHERE conversation = ? AND closes_at IS NOT NULL AND message_id IN ({})",
+        list(numbers),
+        (place,),
+    )
+    grant(
+        database,
+        [
+            Grant(conversation, numbers[number], ReplyBy.MSG_ID, author, opens_at, closes_at, quota)
+            for number, author, opens_at, closes_at, quota in rows
+        ],
+        {conversation: place},
+    )
 
 
 def take_credits(
@@ -54,6 +126,7 @@ def take_credits(
 ) -> list[TakenCredit] | None:
     """Reserve replies, all or none."""
     counts = Counter(wanted)
+    _ensure_rows(database, conversation, counts)
     rows = {
         reply_id: (row, ReplyBy(by), last_seq)
         for reply_id, row, by, last_seq, closes_at, spent, quota, taken in select_in(
@@ -94,6 +167,7 @@ def return_credits(
 
 def spend_credit(database: Database, conversation: Conversation, reply_id: str) -> None:
     """Nothing is left of it."""
+    _ensure_rows(database, conversation, (reply_id,))
     database.connection.execute(
         "UPDATE credits SET spent = 1 WHERE conversation = ? AND digest = ?",
         (database.conversation_id(conversation), digest(reply_id)),

@@ -12,6 +12,7 @@ from onebridge.store.people import record_sightings, storable
 from onebridge.store.records import (
     DeadLetter,
     Duplicate,
+    Grant,
     Inbound,
     MessageRecord,
     Position,
@@ -39,11 +40,19 @@ def record_inbound(
             stored.append(item.quoted)
         if item.message is not None:
             stored.append(item.message)
-    grants = [item.grant for _, _, item in fresh if item.grant is not None]
+    grants: list[Grant] = []
+    to_messages: dict[int, Grant] = {}
+    for _, _, item in fresh:
+        if item.grant is None:
+            continue
+        if item.message is not None and item.grant.reply_id in item.message.msg_ids[:1]:
+            to_messages[item.message.message_id] = item.grant
+        else:
+            grants.append(item.grant)
     places = [one.conversation for one in stored] + [one.conversation for one in grants]
     ids = database.conversation_ids(places)
 
-    messages.insert(database, stored, ids)
+    messages.insert(database, stored, ids, to_messages)
     _insert_event_keys(database, fresh)
     credits.grant(database, grants, ids)
     record_sightings(

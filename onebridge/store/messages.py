@@ -1,7 +1,7 @@
 """What was said: messages, and the keys by which the platform names them."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from onebridge.store.database import Database
 from onebridge.store.delivery_log import append
 from onebridge.store.digests import digest
 from onebridge.store.message_ids import LARGEST, next_number
-from onebridge.store.records import EventKind, MessageRecord
+from onebridge.store.records import EventKind, Grant, MessageRecord
 from onebridge.store.rows import insert_rows, select_in
 
 OUTGOING = 1
@@ -48,7 +48,10 @@ decode_ids = msgspec.json.Decoder(Ids).decode
 
 
 def insert(
-    database: Database, messages: Sequence[MessageRecord], ids: dict[Conversation, int]
+    database: Database,
+    messages: Sequence[MessageRecord],
+    ids: dict[Conversation, int],
+    grants: Mapping[int, Grant],
 ) -> None:
     """Store messages that came in, and their keys.
 
@@ -58,15 +61,17 @@ def insert(
         database: In a transaction.
         messages: With numbers that no stored message has.
         ids: What stands for their conversations.
+        grants: The rights to reply to them, by their numbers.
     """
     # With OR ROLLBACK SQLite keeps no copy of each page for undoing half a statement.
-    _insert(database, "INSERT OR ROLLBACK", messages, ids)
+    _insert(database, "INSERT OR ROLLBACK", messages, ids, grants)
 
 
 def record_outbound(database: Database, message: MessageRecord, reported: bool) -> int:
     """Store a message of the bot; returns its place in the log, 0 if it has none."""
     conversation = message.conversation
-    _insert(database, "INSERT OR REPLACE", (message,), database.conversation_ids((conversation,)))
+    ids = database.conversation_ids((conversation,))
+    _insert(database, "INSERT OR REPLACE", (message,), ids, {})
     if not reported:
         return 0
     account = database.account_id(conversation.account)
@@ -137,7 +142,7 @@ def message_history(
     Without those that were made up for a quote: they are older than their numbers say.
     """
     rows: list[tuple[Any, ...]] = []
-    for low, high in _from_newest(connection, before):
+    for low, high in from_newest(connection, before):
         rows += connection.execute(
             f"SELECT {_COLUMNS} FROM {_TABLES} WHERE conversation ="  # noqa: S608 - ours
             " (SELECT id FROM conversations WHERE digest = ?)"
@@ -148,7 +153,7 @@ def message_history(
     return [_record(row) for row in reversed(rows)]
 
 
-def _from_newest(connection: sqlite3.Connection, before: int) -> list[tuple[int, int]]:
+def from_newest(connection: sqlite3.Connection, before: int) -> list[tuple[int, int]]:
     """Ranges of numbers older than one, newest first: numbers wrap, so there may be two."""
     wrap = next_number(connection) or LARGEST
     if 0 < before <= wrap:
@@ -166,11 +171,12 @@ def _insert(
     verb: str,
     messages: Sequence[MessageRecord],
     ids: dict[Conversation, int],
+    grants: Mapping[int, Grant],
 ) -> None:
     insert_rows(
         database.connection,
         f"{verb} INTO messages (message_id, conversation, author_kind, author, author_number,"
-        " time, flags, ids, event)",
+        " time, flags, closes_at, quota, ids, event)",
         [
             (
                 message.message_id,
@@ -180,6 +186,7 @@ def _insert(
                 message.author_number,
                 message.time,
                 OUTGOING * message.outgoing | SYNTHETIC * message.synthetic,
+                *_reply_right(grants.get(message.message_id)),
                 encode_ids((message.msg_ids, message.ref_idxs)),
                 message.event,
             )
@@ -199,6 +206,10 @@ def _insert(
         keys,
         _TAKE_OVER,
     )
+
+
+def _reply_right(grant: Grant | None) -> tuple[float | None, int | None]:
+    return (None, None) if grant is None else (grant.closes_at, grant.quota)
 
 
 def _record(row: tuple[Any, ...]) -> MessageRecord:

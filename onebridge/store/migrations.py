@@ -83,7 +83,8 @@ _FIRST = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX memberships_of ON members (person)",
-    # flags: see messages.py. ids: JSON, [platform ids, REFIDX keys].
+    # flags: see messages.py. ids: JSON, [platform ids, REFIDX keys]. closes_at, quota: the right to
+    # reply to it, which has a row in credits only once it is used; NULL if there is none.
     """
     CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
@@ -93,6 +94,8 @@ _FIRST = (
         author_number INTEGER NOT NULL,
         time REAL NOT NULL,
         flags INTEGER NOT NULL,
+        closes_at REAL,
+        quota INTEGER,
         ids BLOB NOT NULL,
         event BLOB NOT NULL
     )
@@ -114,7 +117,8 @@ _FIRST = (
         time REAL NOT NULL
     )
     """,
-    # taken: replies in use. last_seq: the highest msg_seq ever given. digest: of the reply id.
+    # Rights to reply to events, and those to messages that were used. taken: replies in use.
+    # last_seq: the highest msg_seq ever given. digest: of the reply id.
     """
     CREATE TABLE credits (
         id INTEGER PRIMARY KEY,

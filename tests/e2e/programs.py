@@ -1,6 +1,7 @@
 """Programs of the end-to-end tests: real processes, their output kept, always ended."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -18,11 +19,19 @@ PATIENCE = 20.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on.
+
+    It is none of those that systems give to outgoing connections: one of them could take it before
+    the program that it is meant for does.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Program:
