@@ -51,7 +51,9 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
         raw = orjson.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(
-            [f"{path}: there is no such file; `onebridge init` writes one"]
+            [
+                f"{path}: there is no such file; docs/start.md shows a small one, and `onebridge demo` works without"
+            ]
         ) from error
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error

@@ -1,7 +1,6 @@
 """Fakes for what the OneBot transports stand on: an account, its actions, the event log, time."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -26,13 +25,6 @@ async def until(holds: Callable[[], object], what: str = "") -> None:
     while not holds():
         assert time.monotonic() < deadline, f"in vain: {what or holds}"
         await asyncio.sleep(0.002)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class FakeClock:

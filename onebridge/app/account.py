@@ -292,6 +292,9 @@ class Account:
         self._shared.bots.add(self._bot)
         self.state = AccountState.RUNNING
         self.settled.set()
+        log.info(
+            "account.ready", account=self.app_id, self_id=self._self_id, nickname=self.nickname
+        )
         tasks.create_task(self._intake.run(), name=f"intake {self.app_id}")
         for connection in connections(config, self.app_id, self._bot, store, self._shared.clock):
             self._connections.append(

@@ -95,6 +95,7 @@ class Process:
     async def _run_with(self, store: Store) -> int:
         if any(account.platform == "embedded" for account in self.config.accounts):
             self.embedded = await EmbeddedPlatform.start(self.config)
+            log.info("embedded.open", chat_page=self.embedded.chat_url)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=128, keepalive_timeout=30.0)
         bots = Bots(store, store)
         try:

@@ -31,7 +31,7 @@ def grant(database: Database, grants: Sequence[Grant], ids: dict[Conversation, i
         [
             (
                 ids[one.conversation],
-                digest(one.reply_id),
+                digest(one.conversation.account, one.reply_id),
                 one.reply_id,
                 one.by.value,
                 one.author_openid,
@@ -133,7 +133,7 @@ def take_credits(
             database.connection,
             "SELECT reply_id, id, reply_by, last_seq, closes_at, spent, quota, taken FROM credits"
             " WHERE conversation = ? AND digest IN ({})",
-            [digest(reply_id) for reply_id in counts],
+            [digest(conversation.account, reply_id) for reply_id in counts],
             (database.conversation_id(conversation),),
         )
         if closes_at > now and not spent and (not quota or taken + counts[reply_id] <= quota)
@@ -161,7 +161,10 @@ def return_credits(
     counts = Counter(one.reply_id for one in taken)
     database.connection.executemany(
         "UPDATE credits SET taken = max(0, taken - ?) WHERE conversation = ? AND digest = ?",
-        [(count, place, digest(reply_id)) for reply_id, count in counts.items()],
+        [
+            (count, place, digest(conversation.account, reply_id))
+            for reply_id, count in counts.items()
+        ],
     )
 
 
@@ -170,5 +173,5 @@ def spend_credit(database: Database, conversation: Conversation, reply_id: str) 
     _ensure_rows(database, conversation, (reply_id,))
     database.connection.execute(
         "UPDATE credits SET spent = 1 WHERE conversation = ? AND digest = ?",
-        (database.conversation_id(conversation), digest(reply_id)),
+        (database.conversation_id(conversation), digest(conversation.account, reply_id)),
     )

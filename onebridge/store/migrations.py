@@ -118,7 +118,8 @@ _FIRST = (
     )
     """,
     # Rights to reply to events, and those to messages that were used. taken: replies in use.
-    # last_seq: the highest msg_seq ever given. digest: of the reply id.
+    # last_seq: the highest msg_seq ever given.
+    # digest: of account and reply id.
     """
     CREATE TABLE credits (
         id INTEGER PRIMARY KEY,

@@ -1,10 +1,8 @@
 """Programs of the end-to-end tests: real processes, their output kept, always ended."""
 
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,22 +14,6 @@ from typing import ClassVar, Self
 HERE = Path(__file__).parent
 PATIENCE = 20.0
 """Seconds that anything in these tests may take on a busy machine."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on.
-
-    It is none of those that systems give to outgoing connections: one of them could take it before
-    the program that it is meant for does.
-    """
-    while True:
-        port = random.SystemRandom().randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class Program:

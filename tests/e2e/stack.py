@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.programs import PATIENCE, Program, free_port, python
+from tests.e2e.programs import PATIENCE, Program, python
+from tests.ports import free_port
 
 TOKEN = "token-of-the-tests"
 SECRET = "secret-of-the-tests"

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.programs import HERE, free_port, python
+from tests.e2e.programs import HERE, python
 from tests.e2e.stack import PICTURE, SECRET, TOKEN, Bridge, Platform
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module", params=["reverse", "split", "http"])

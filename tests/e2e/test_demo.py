@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.programs import PATIENCE, free_port, python
+from tests.e2e.programs import PATIENCE, python
 from tests.e2e.stack import OPENER, Platform, eventually
+from tests.ports import free_port
 
 
 def is_awake(platform: Platform) -> bool:

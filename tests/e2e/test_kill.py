@@ -10,8 +10,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
-from tests.e2e.programs import HERE, free_port, python
+from tests.e2e.programs import HERE, python
 from tests.e2e.stack import PICTURE, SELF_ID, TOKEN, Bridge, Platform, eventually
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.programs import HERE, Program, free_port
+from tests.e2e.programs import HERE, Program
 from tests.e2e.stack import PICTURE, SELF_ID, TOKEN, Bridge, Platform
+from tests.ports import free_port
 
 KOISHI = HERE / "koishi"
 

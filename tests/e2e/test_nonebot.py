@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.programs import HERE, Program, free_port, python
+from tests.e2e.programs import HERE, Program, python
 from tests.e2e.stack import (
     PICTURE,
     SECRET,
@@ -14,6 +14,7 @@ from tests.e2e.stack import (
     Bridge,
     Platform,
 )
+from tests.ports import free_port
 
 MODES = ["reverse", "forward", "http"]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from onebridge.app.process import Process
 from onebridge.config_file import parse_config
 from onebridge.sandbox.server import Sandbox, SandboxSettings
+from tests.ports import free_port
 
 Answer = dict[str, Any]
 
@@ -25,12 +25,6 @@ MING = "3F6B0D92E1A74C58B7C4A9D85E2F1063"
 CHANNEL = "630114207"
 DM = "7719203341180556231"
 CHATS = {"group": GROUP, "c2c": MING, "channel": CHANNEL, "dm": DM}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Client:

@@ -21,7 +21,8 @@ from onebridge.onebot.actions import Request, Response, fail, succeed
 from onebridge.onebot.transports.http_post import HttpPostApplication, PostLimits
 from onebridge.store.records import Mark
 from onebridge.version import __version__
-from tests.fakes_onebot import FakeService, free_port, until
+from tests.fakes_onebot import FakeService, until
+from tests.ports import free_port
 
 QUIET = OneBotSettings(heartbeat_interval=0)
 QUICK = PostLimits(away=0.02)

@@ -24,7 +24,8 @@ from onebridge.onebot.actions import Request, Response, succeed
 from onebridge.onebot.transports.ws_reverse import ReverseLimits, ReverseWebSocket
 from onebridge.store.records import EventKind, Mark
 from onebridge.version import __version__
-from tests.fakes_onebot import PATIENCE, FakeService, MemoryLog, free_port, until
+from tests.fakes_onebot import PATIENCE, FakeService, MemoryLog, until
+from tests.ports import free_port
 
 QUIET = OneBotSettings(heartbeat_interval=0)
 QUICK = ReverseLimits(ping=0.02, close=0.5)
