@@ -52,7 +52,8 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     except FileNotFoundError as error:
         raise ConfigError(
             [
-                f"{path}: there is no such file; docs/start.md shows a small one, and `onebridge demo` works without"
+                f"{path}: there is no such file; docs/start.md shows a small one, and"
+                " `onebridge demo` works without"
             ]
         ) from error
     except OSError as error:

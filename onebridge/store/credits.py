@@ -1,7 +1,8 @@
 """Rights to reply (design.md section 4).
 
 Most messages are never answered, so the right to reply to a message is two columns of its row, and
-gets a row here when it is first used. Rights to reply to other events have a row from the start.
+moves into a row here when it is first used: it is never in two places, so that what was forgotten
+here cannot begin anew there. Rights to reply to other events have a row from the start.
 """
 
 import sqlite3
@@ -48,6 +49,8 @@ def open_credits(
     connection: sqlite3.Connection, conversation: Conversation, now: float
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
+    # In this order: one that is taken meanwhile is seen twice, rather than not at all.
+    unused = list(_unused(connection, conversation, now))
     used = connection.execute(
         "SELECT reply_id, reply_by, author, opens_at, closes_at, quota, taken, spent FROM credits"
         " WHERE conversation = (SELECT id FROM conversations WHERE digest = ?) AND closes_at > ?"
@@ -55,7 +58,7 @@ def open_credits(
         (digest(*conversation), now),
     ).fetchall()
     names = {row[0] for row in used}
-    credits = [one for one in _unused(connection, conversation, now) if one.reply_id not in names]
+    credits = [one for one in unused if one.reply_id not in names]
     credits += [
         Credit(conversation, reply_id, ReplyBy(by), author, opens_at, closes_at, quota, taken)
         for reply_id, by, author, opens_at, closes_at, quota, taken, spent in used
@@ -99,8 +102,8 @@ def _unused(
             high = rows[-1][0]
 
 
-def _ensure_rows(database: Database, conversation: Conversation, reply_ids: Iterable[str]) -> None:
-    """Give rights to reply to messages their rows."""
+def _move(database: Database, conversation: Conversation, reply_ids: Iterable[str]) -> None:
+    """Move rights to reply from the rows of messages into rows of their own."""
     place = database.conversation_id(conversation)
     by_key = {digest(conversation.account, reply_id): reply_id for reply_id in reply_ids}
     numbers = {number: by_key[key] for key, number in find_keys(database.connection, list(by_key))}
@@ -119,6 +122,9 @@ def _ensure_rows(database: Database, conversation: Conversation, reply_ids: Iter
         ],
         {conversation: place},
     )
+    database.connection.executemany(
+        "UPDATE messages SET closes_at = NULL WHERE message_id = ?", [row[:1] for row in rows]
+    )
 
 
 def take_credits(
@@ -126,7 +132,7 @@ def take_credits(
 ) -> list[TakenCredit] | None:
     """Reserve replies, all or none."""
     counts = Counter(wanted)
-    _ensure_rows(database, conversation, counts)
+    _move(database, conversation, counts)
     rows = {
         reply_id: (row, ReplyBy(by), last_seq)
         for reply_id, row, by, last_seq, closes_at, spent, quota, taken in select_in(
@@ -170,7 +176,7 @@ def return_credits(
 
 def spend_credit(database: Database, conversation: Conversation, reply_id: str) -> None:
     """Nothing is left of it."""
-    _ensure_rows(database, conversation, (reply_id,))
+    _move(database, conversation, (reply_id,))
     database.connection.execute(
         "UPDATE credits SET spent = 1 WHERE conversation = ? AND digest = ?",
         (database.conversation_id(conversation), digest(conversation.account, reply_id)),

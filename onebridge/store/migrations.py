@@ -84,7 +84,7 @@ _FIRST = (
     """,
     "CREATE INDEX memberships_of ON members (person)",
     # flags: see messages.py. ids: JSON, [platform ids, REFIDX keys]. closes_at, quota: the right to
-    # reply to it, which has a row in credits only once it is used; NULL if there is none.
+    # reply to it, until that is used and moves into credits; NULL if there is none.
     """
     CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
@@ -118,8 +118,7 @@ _FIRST = (
     )
     """,
     # Rights to reply to events, and those to messages that were used. taken: replies in use.
-    # last_seq: the highest msg_seq ever given.
-    # digest: of account and reply id.
+    # last_seq: the highest msg_seq ever given. digest: of account and reply id.
     """
     CREATE TABLE credits (
         id INTEGER PRIMARY KEY,

@@ -102,7 +102,7 @@ async def test_it_receives_by_webhook(sandbox: Sandbox, tmp_path: Path) -> None:
     bot.webhook_url, bot.webhook_only = f"http://127.0.0.1:{port}/qq/webhook", True
     async with running_bot(sandbox, tmp_path, RECEIVE="webhook", PORT=str(port)):
         async with asyncio.timeout(15.0):
-            while await sandbox.webhooks.validate(bot):  # noqa: ASYNC110 - it does not say
+            while await sandbox.webhooks.validate(bot):
                 await asyncio.sleep(0.1)
         await converse(sandbox)
         assert not [post for post in sandbox.world.posts if post.code]

@@ -141,6 +141,15 @@ async def test_open_credits_stay(store: Store) -> None:
     assert await store.take_credits(group(), ["closed"], NOW - 1) is None
 
 
+async def test_what_was_used_does_not_begin_anew(store: Store) -> None:
+    """Not even if our clock runs so far ahead that an open credit is taken for a closed one."""
+    await store.record_inbound(ACCOUNT, [said(message(1)), said(message(2))])
+    await store.take_credits(group(), [msg_id(1)], NOW)
+    await trim(store, now=NOW + DAY)
+    assert await store.take_credits(group(), [msg_id(1)], NOW) is None
+    assert [one.reply_id for one in await store.open_credits(group(), NOW)] == [msg_id(2)]
+
+
 async def test_a_clock_that_runs_ahead_costs_no_credit(store: Store) -> None:
     await store.record_inbound(ACCOUNT, [happened("a", grant=grant("m", closes_at=NOW + 300))])
     await store.take_credits(group(), ["m"], NOW)

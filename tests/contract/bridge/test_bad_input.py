@@ -18,10 +18,10 @@ from tests.contract.bridge.harness import (
     Bridge,
     Client,
     configuration,
-    free_port,
     running_bridge,
     running_sandbox,
 )
+from tests.ports import free_port
 
 
 @pytest.fixture

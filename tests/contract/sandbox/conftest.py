@@ -123,7 +123,7 @@ class Client:
     async def until(self, predicate: Callable[[], bool]) -> None:
         """Wait for something inside the sandbox that publishes no change."""
         async with asyncio.timeout(5.0):
-            while not predicate():  # noqa: ASYNC110 - see above
+            while not predicate():
                 await asyncio.sleep(0.002)
 
     async def control(self, path: str, body: Any = None, status: int = 200) -> Any:

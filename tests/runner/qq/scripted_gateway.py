@@ -252,7 +252,7 @@ async def running(gateway: Gateway) -> AsyncIterator[asyncio.Task[Any]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.002)
 
 
