@@ -17,10 +17,10 @@ from tests.contract.bridge.harness import (
     GROUP,
     MING,
     PATIENCE,
-    free_port,
     running_bridge,
     running_sandbox,
 )
+from tests.ports import free_port
 
 SECRET = "posted"
 
