@@ -80,7 +80,7 @@ def demo(port: int, *, verbose: bool) -> None:
     """
     import tempfile
 
-    from onebridge.app.demo import announce, run_demo_bot
+    from onebridge.app.demo import run_demo_bot
 
     with tempfile.TemporaryDirectory(prefix="onebridge-demo-") as folder:
         config = Config(
@@ -94,13 +94,11 @@ def demo(port: int, *, verbose: bool) -> None:
             log=LogSettings(level="info" if verbose else "warning"),
         )
         _set_up_logging(config)
-        bot_url = f"ws://127.0.0.1:{port}/"
         sys.exit(
             _run_process(
                 config,
                 Path(folder),
-                beside=lambda: run_demo_bot(bot_url),
-                on_ready=lambda process: click.echo(announce(process)),
+                beside=lambda process: run_demo_bot(process, click.echo),
             )
         )
 
@@ -202,20 +200,19 @@ def _run_process(
     config: Config,
     folder: Path,
     *,
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
-    on_ready: Callable[[Any], None] | None = None,
+    beside: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
     """Run the bridge with signal handlers; what is beside it ends with it."""
     from onebridge.app.process import Process
 
     async def supervise() -> int:
-        process = Process(config, folder, on_ready=on_ready)
+        process = Process(config, folder)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows has Ctrl-C only
                 loop.add_signal_handler(signum, process.stop)
         async with asyncio.TaskGroup() as tasks:
-            companion = tasks.create_task(beside()) if beside is not None else None
+            companion = tasks.create_task(beside(process)) if beside is not None else None
             code = await process.run()
             if companion is not None:
                 companion.cancel()

@@ -225,7 +225,7 @@ class StoreSettings(Part, frozen=True):
 
     url: str = "sqlite:///onebridge.db"
     durability: Literal["process", "power"] = "process"
-    message_days: PositiveSeconds = 30
+    message_days: Annotated[float, Meta(gt=0, description="Days.")] = 30
     max_messages: Annotated[int, Meta(ge=1)] = 1_000_000
 
 

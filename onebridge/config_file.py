@@ -123,7 +123,7 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("convert", "auto_reply", "overrides")
+        for name in ("convert", "auto_reply", "overrides", "webhook")
         if getattr(config, name) != getattr(defaults, name)
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)
@@ -133,8 +133,22 @@ def without_effect(config: Config) -> list[str]:
         notes.append(
             "delivery.proactive: defer is not available in this version yet; refuse is used"
         )
-    if config.delivery.recall_after is not None:
-        notes.append("delivery.recall_after: has no effect in this version yet")
+    notes += [
+        f"{part}.{name}: has no effect in this version yet"
+        for part, name in (
+            ("server", "console"),
+            ("server", "metrics"),
+            ("delivery", "deferred_as"),
+            ("delivery", "defer_for"),
+            ("delivery", "recall_after"),
+        )
+        if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
+    ]
+    notes += [
+        f"accounts[{index}].owners: has no effect in this version yet"
+        for index, account in enumerate(config.accounts)
+        if account.owners
+    ]
     return notes
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-from onebridge.app.embedded import open_sandbox
+from onebridge.app.embedded import FOREVER, open_sandbox
 from onebridge.app.process import Process
 from onebridge.app.sample_bot import run_sample_bot
 from onebridge.sandbox.server import SandboxSettings
 from onebridge.supervision import Backoff, keep_running, pause
-
-FOREVER = 86_400.0
 
 
 def announce(process: Process) -> str:
@@ -36,10 +34,21 @@ def announce(process: Process) -> str:
     )
 
 
-async def run_demo_bot(url: str) -> None:
-    """The sample bot, dialling until the bridge is there."""
+async def run_demo_bot(process: Process, say: Callable[[str], None]) -> None:
+    """The sample bot, dialling until the bridge is there; says where to look once it can answer."""
+    server = process.config.server
+    announced = False
+
+    async def connected() -> None:
+        nonlocal announced
+        assert process.embedded is not None, "the demo's account uses the embedded platform"
+        await process.embedded.online(process.config.accounts[0].app_id)
+        if not announced:
+            announced = True
+            say(announce(process))
+
     await keep_running(
-        lambda: run_sample_bot(url, ""),
+        lambda: run_sample_bot(f"ws://{server.host}:{server.port}/", "", connected),
         Backoff(0.2, 2.0),
         lambda _error, _delay: None,
     )

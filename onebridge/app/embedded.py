@@ -8,6 +8,8 @@ from onebridge.errors import ConfigError
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from onebridge.sandbox.world import World
 
+FOREVER = 86_400.0
+
 PORT = 9000
 """Where the chat page is, unless something else listens there."""
 
@@ -43,6 +45,10 @@ class EmbeddedPlatform:
     def chat_url(self) -> str:
         """The page where a person talks to the bot."""
         return str(self._sandbox.chat_url)
+
+    async def online(self, app_id: str) -> None:
+        """Return when a bot has a session, however long it takes."""
+        await self._sandbox.online(app_id, timeout=FOREVER)
 
     def self_id(self, app_id: str) -> str:
         """The QQ number of a bot, as the platform tells it."""

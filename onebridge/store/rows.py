@@ -11,8 +11,11 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-SIZES = (1, 4, 16, 64)
+SIZES = (256, 64, 16, 4, 1)
 """Rows of a prepared statement: there are few of them, so what is missing is filled up."""
+
+FEWEST_VARIABLES = 256 * 16
+"""SQLite before 3.32 allows only 999 in a statement: there the largest size is left out."""
 
 
 def insert_rows(
@@ -28,7 +31,7 @@ def insert_rows(
     """
     at = 0
     while at < len(rows):
-        size = _size_for(len(rows) - at)
+        size = _size_for(connection, len(rows) - at)
         part = rows[at : at + size]
         columns = len(part[0])
         values = list(chain.from_iterable(part))
@@ -53,11 +56,13 @@ def select_in(
         before: Values for the marks before it.
     """
     found: list[tuple[Any, ...]] = []
-    for at in range(0, len(keys), SIZES[-1]):
-        part = keys[at : at + SIZES[-1]]
-        size = _size_for(len(part))
+    at = 0
+    while at < len(keys):
+        size = _size_for(connection, len(keys) - at)
+        part = keys[at : at + size]
         values = [*before, *part, *[part[-1]] * (size - len(part))]
         found += connection.execute(_select(template, size), values).fetchall()
+        at += size
     return found
 
 
@@ -67,8 +72,12 @@ def delete_in(connection: sqlite3.Connection, table: str, column: str, keys: Seq
     select_in(connection, f"DELETE FROM {table} WHERE {column} IN ({{}})", keys)  # noqa: S608 - ours
 
 
-def _size_for(count: int) -> int:
-    return next((size for size in SIZES if size >= count), SIZES[-1])
+def _size_for(connection: sqlite3.Connection, count: int) -> int:
+    """The largest size of which more than half is used."""
+    if count > SIZES[0] // 2:
+        limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        return SIZES[0] if limit >= FEWEST_VARIABLES else SIZES[1]
+    return next(size for size in SIZES if count > size // 2)
 
 
 @lru_cache(maxsize=128)

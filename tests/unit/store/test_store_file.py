@@ -271,7 +271,7 @@ async def test_message_numbers_are_flushed_to_the_disk(backend: SqliteBackend) -
     assert "PRAGMA synchronous = NORMAL" in flow[reserve:]
 
 
-@pytest.mark.parametrize(("size", "most"), [(1, 16), (64, 20), (256, 50)])
+@pytest.mark.parametrize(("size", "most"), [(1, 14), (64, 14), (256, 14)])
 async def test_a_batch_takes_few_statements(backend: SqliteBackend, size: int, most: int) -> None:
     """Each statement costs an exchange of the interpreter lock with a busy event loop."""
     store = await backend.open()
