@@ -153,7 +153,7 @@ class Outbox:
     async def _post_call(
         self, call: PostMessage, credit: TakenCredit | None, delivery: Delivery
     ) -> Receipt:
-        backoff = self._new_backoff()
+        backoff: Backoff | None = None  # made when a call fails, which is rare
         maybe_delivered = False
         repeats = 0
         while True:
@@ -194,6 +194,7 @@ class Outbox:
                 raise failure
             delivery.failure = failure
             counters["outbox.repeated"] += 1
+            backoff = backoff or self._new_backoff()
             await pause(max(backoff.next_delay(), wait))
 
     async def _next_number(self, delivery: Delivery, credit: TakenCredit) -> TakenCredit | None:

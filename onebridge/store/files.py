@@ -74,6 +74,8 @@ def mapped(path: Path) -> Iterator[None]:
         if code in _REMEDIES:
             raise StoreUnavailableError(f"{path}: {_REMEDIES[code]} ({error})") from error
         raise StoreError(f"{path}: {error}") from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise StoreError(f"a value cannot be stored: {error}") from error
 
 
 def connect_to(path: Path, connect: Connect, *, cache_kib: int) -> sqlite3.Connection:

@@ -60,6 +60,7 @@ class Threads:
 
     async def open(self) -> None:
         """Start the threads, the reading one when the database is open and migrated."""
+        assert self._writer is None, "opened twice"
         self._loop = asyncio.get_running_loop()
         self._writer = Worker("store-writer", self._open_database, self._commit, self._close)
         try:

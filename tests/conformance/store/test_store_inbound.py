@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from onebridge.errors import StoreError, StoreUnavailableError
-from onebridge.keys import Shard
+from onebridge.keys import Identity, IdKind, Shard
 from onebridge.store.ports import Store
 from onebridge.store.records import (
     ConversationSighting,
@@ -283,6 +283,16 @@ async def test_dead_letters_are_kept_newest_first(store: Store) -> None:
     assert kept[0].letter.payload == b"\xff\x00" * 4
     assert kept[0].letter.reason == "bad 4 ?"
     assert len({one.id for one in kept}) == 4
+
+
+async def test_what_no_database_can_hold_is_refused(store: Store) -> None:
+    nobody = Identity(ACCOUNT, IdKind.USER, "\ud800")
+    with pytest.raises(StoreError, match="cannot be stored"):
+        await store.claim_numbers([nobody])
+    with pytest.raises(StoreError, match="cannot be stored"):
+        await store.record_inbound(ACCOUNT, (), shard=SHARD, position=Position("s", 2**70))
+    assert await store.find_numbers([nobody]) == {}
+    assert await store.record_inbound(ACCOUNT, [happened("G:1")]) == [Recorded(1)]
 
 
 async def test_text_that_is_no_unicode_is_no_obstacle(store: Store) -> None:
