@@ -64,6 +64,22 @@ class AccountState(StrEnum):
     FAILED = "failed"
 
 
+class PlatformClock:
+    """The platform's clock as its answers tell it: reply windows and the age of events are its."""
+
+    def __init__(self, clock: Clock, rest: QQRest) -> None:
+        self._clock = clock
+        self._rest = rest
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock.now() + self._rest.clock_offset
+
+    def monotonic(self) -> float:
+        """Seconds from the monotonic clock."""
+        return self._clock.monotonic()
+
+
 class Shared(msgspec.Struct, frozen=True):
     """What all accounts of a process have in common."""
 
@@ -108,6 +124,7 @@ class Account:
         self._rest = QQRest(
             shared.http, hosts, self._token, account=self.app_id, clock=shared.clock
         )
+        self._platform_clock = PlatformClock(shared.clock, self._rest)
         self._gateways: dict[Shard, Gateway] = {}
         self._intents = (
             None if isinstance(settings.intents, str) else intents_from_names(settings.intents)
@@ -245,7 +262,7 @@ class Account:
         messaging = Messaging(
             bot=self,
             store=store,
-            outbox=Outbox(self._rest.post_message, store, self._shared.clock),
+            outbox=Outbox(self._rest.post_message, store, self._platform_clock.now),
             uploads=MediaUploads(
                 self._rest.upload,
                 fetch=self._shared.fetch,
@@ -256,7 +273,6 @@ class Account:
             ring=ring,
             settings=config.delivery,
             clock=self._shared.clock,
-            clock_offset=lambda: self._rest.clock_offset,
             report_self=reports_self(config),
             message_format=config.onebot.message_format,
             guild_as=config.onebot.guild_as,
@@ -296,7 +312,7 @@ class Account:
             "account.ready", account=self.app_id, self_id=self._self_id, nickname=self.nickname
         )
         tasks.create_task(self._intake.run(), name=f"intake {self.app_id}")
-        for connection in connections(config, self.app_id, self._bot, store, self._shared.clock):
+        for connection in connections(config, self.app_id, self._bot, store, self._platform_clock):
             self._connections.append(
                 tasks.create_task(connection.run(), name=f"application {connection.name}")
             )

@@ -103,7 +103,6 @@ class Messaging:
         ring: EventRing,
         settings: DeliverySettings,
         clock: Clock,
-        clock_offset: Callable[[], float],
         report_self: bool,
         message_format: str,
         guild_as: GuildAs,
@@ -116,7 +115,6 @@ class Messaging:
         self._ring = ring
         self._settings = settings
         self._clock = clock
-        self._clock_offset = clock_offset
         self._report_self = report_self
         self._message_format = message_format
         self._guild_as = guild_as
@@ -279,7 +277,6 @@ class Messaging:
                 quick_msg_id=quick.msg_ids[0] if quick is not None and quick.msg_ids else "",
                 named_authors=authors,
                 now=now,
-                clock_offset=self._clock_offset(),
             )
 
         # A plan that cannot be made is said now, not when the message's turn has come.

@@ -134,7 +134,6 @@ def order_candidates(
     quick_msg_id: str = "",
     named_authors: Sequence[str] = (),
     now: float,
-    clock_offset: float = 0.0,
 ) -> list[Credit]:
     """Usable credits of a conversation, best first (design.md section 4).
 
@@ -148,16 +147,9 @@ def order_candidates(
         replied_msg_id: Platform id of the message that the ``reply`` segment names.
         quick_msg_id: Platform id of a quick operation's event.
         named_authors: Whom the action and then its ``at`` segments name, as openids.
-        now: Unix seconds by our clock.
-        clock_offset: How far the platform's clock is ahead of ours, in seconds: windows count by
-            the platform's.
+        now: Unix seconds by the platform's clock, which windows count by.
     """
-    platform_now = now + clock_offset
-    usable = [
-        credit
-        for credit in credits
-        if credit.left > 0 and credit.closes_at - platform_now >= MARGIN
-    ]
+    usable = [credit for credit in credits if credit.left > 0 and credit.closes_at - now >= MARGIN]
     usable.sort(key=lambda credit: (credit.by is ReplyBy.EVENT_ID, -credit.opens_at))
     answered = _answered(usable, replied_msg_id, quick_msg_id, named_authors)
     if answered is not None:

@@ -15,7 +15,6 @@ from typing import Protocol
 
 import msgspec
 
-from onebridge.clock import Clock
 from onebridge.delivery.credits import choose
 from onebridge.delivery.lanes import Turn
 from onebridge.errors import ActionError
@@ -77,18 +76,25 @@ class NoCreditError(ActionError):
 
 
 class Outbox:
-    """Posts the messages of one account."""
+    """Posts the messages of one account.
+
+    Args:
+        post: Carries out one call (``QQRest.post_message``).
+        store: Where credits are.
+        now: Unix time by the platform's clock: windows are judged by that.
+        new_backoff: Pauses between the tries of one call.
+    """
 
     def __init__(
         self,
         post: _Post,
         store: CreditStore,
-        clock: Clock,
+        now: Callable[[], float],
         new_backoff: Callable[[], Backoff] = lambda: Backoff(0.5, 8.0),
     ) -> None:
         self._post = post
         self._store = store
-        self._clock = clock
+        self._now = now
         self._new_backoff = new_backoff
 
     async def deliver(self, turn: Turn, delivery: Delivery) -> None:
@@ -135,7 +141,7 @@ class Outbox:
     ) -> tuple[SendPlan, Sequence[TakenCredit]]:
         """Plan with the credits there are, and reserve what the plan needs in one step."""
         while True:
-            now = self._clock.now()
+            now = self._now()
             credits = delivery.order(
                 await self._store.open_credits(delivery.conversation, now), now
             )
@@ -200,7 +206,7 @@ class Outbox:
     async def _next_number(self, delivery: Delivery, credit: TakenCredit) -> TakenCredit | None:
         """Another number of the same reply id, else another credit."""
         taken = await self._store.take_credits(
-            delivery.conversation, [credit.reply_id], self._clock.now()
+            delivery.conversation, [credit.reply_id], self._now()
         )
         return taken[0] if taken else await self._next_credit(delivery, credit)
 
@@ -210,7 +216,7 @@ class Outbox:
         Raises:
             NoCreditError: There is none, and speaking first is not wanted.
         """
-        now = self._clock.now()
+        now = self._now()
         credits = delivery.order(await self._store.open_credits(delivery.conversation, now), now)
         for credit in credits:
             if credit.reply_id != spent.reply_id:

@@ -15,6 +15,10 @@ import orjson
 from onebridge.errors import ConfigError, MalformedPayloadError
 
 
+LARGEST_SEQ = 2**63 - 1
+"""What a session's position can hold; the platform counts from 1."""
+
+
 class Op(IntEnum):
     """Opcodes (qq-platform.md section 3.2)."""
 
@@ -36,7 +40,7 @@ class Frame(msgspec.Struct, frozen=True):
     Attributes:
         op: Opcode; a plain int, because unknown ones are tolerated.
         d: Payload, of any JSON type.
-        s: Sequence within the session, or None where the frame has none.
+        s: Sequence within the session, or None where the frame has none that can be one.
         t: Event type of a dispatch, or empty.
         id: Event id (``TYPE:opaque``) of a dispatch, or empty.
     """
@@ -69,7 +73,7 @@ def parse_frame(raw: str | bytes) -> Frame:
     return Frame(
         op,
         payload.get("d"),
-        s if type(s) is int else None,
+        s if type(s) is int and 0 <= s <= LARGEST_SEQ else None,
         t if type(t) is str else "",
         event_id if type(event_id) is str else "",
     )

@@ -2,13 +2,22 @@
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
+from onebridge.errors import StoreUnavailableError
 from onebridge.observability import get_logger
 from onebridge.store.database import Database
-from onebridge.store.files import PAGE_SIZE, READER_CACHE_KIB, Connect, connect_to, mapped
+from onebridge.store.files import (
+    PAGE_SIZE,
+    READER_CACHE_KIB,
+    Connect,
+    connect_to,
+    flush_log,
+    mapped,
+)
 from onebridge.store.worker import Job
 
 log = get_logger(__name__)
@@ -20,11 +29,12 @@ OVERDUE_FRAMES = 64 * 1024 * 1024 // PAGE_SIZE
 """Pages in the write-ahead log at which writing waits for the copying to be complete."""
 
 
-class Checkpointer:
-    """Copies the write-ahead log into the database beside the writer, who would stop for it.
+class Flusher:
+    """Waits for the disk, beside the writer, who would stop for tens of milliseconds.
 
-    Copying takes two flushes to the disk. Under constant load it never quite catches up with the
-    writer, so that the log could not begin anew; then the writer completes it between two commits.
+    It copies the write-ahead log into the database, which takes two flushes. Under constant load it
+    never quite catches up with the writer, so that the log could not begin anew; then the writer
+    completes it between two commits.
 
     Args:
         path: The database.
@@ -32,12 +42,13 @@ class Checkpointer:
     """
 
     def __init__(self, path: Path, connect: Connect) -> None:
+        self._path = path
         self._connection = connect_to(path, connect, cache_kib=READER_CACHE_KIB)
-        self._wanted: SimpleQueue[bool] = SimpleQueue()
+        self._wanted: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._is_running = False
         self._is_overdue = False
         self._changes_seen = 0
-        self._thread = threading.Thread(target=self._run, name="store-checkpoints", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="store-flusher", daemon=True)
         self._thread.start()
 
     def after_commit(self, writer: sqlite3.Connection) -> None:
@@ -50,19 +61,34 @@ class Checkpointer:
         elif not self._is_running and changes - self._changes_seen >= CHECKPOINT_CHANGES:
             self._is_running = True
             self._changes_seen = changes
-            self._wanted.put(True)
+            self._wanted.put(self._checkpoint)
+
+    def flush(self, jobs: Sequence[Job[Database]], settle: Callable[[], None]) -> None:
+        """Settle jobs that are committed when they have reached the disk, or failed to."""
+        self._wanted.put(partial(self._flush, jobs, settle))
 
     def stop(self) -> None:
-        """Wait for what is under way, and close."""
-        self._wanted.put(False)
+        """Finish what was begun, and close."""
+        self._wanted.put(None)
         self._thread.join()
         self._connection.close()
 
     def _run(self) -> None:
-        while self._wanted.get():
-            frames = self._copy(self._connection)
-            self._is_overdue = frames > OVERDUE_FRAMES
-            self._is_running = False
+        while (task := self._wanted.get()) is not None:
+            task()
+
+    def _checkpoint(self) -> None:
+        frames = self._copy(self._connection)
+        self._is_overdue = frames > OVERDUE_FRAMES
+        self._is_running = False
+
+    def _flush(self, jobs: Sequence[Job[Database]], settle: Callable[[], None]) -> None:
+        try:
+            flush_log(self._path)
+        except OSError as error:
+            for job in jobs:
+                job.error = StoreUnavailableError(f"{self._path}: cannot be flushed ({error})")
+        settle()
 
     def _copy(self, connection: sqlite3.Connection) -> int:
         """Copy what can be copied without making anybody wait; returns the log's pages."""
@@ -83,10 +109,10 @@ def commit_together(database: Database, jobs: Sequence[Job[Database]], *, power:
     Args:
         database: Of the writing thread.
         jobs: In the order of arrival.
-        power: Every commit has to survive a power cut.
+        power: Whether every commit has to survive a power cut.
     """
     try:
-        with database.transaction(synced=power or any(job.synced for job in jobs)):
+        with database.transaction(synced=power):
             results = [job.run(database) for job in jobs]
     except BaseException as error:  # noqa: BLE001 - raised again where the verb was called
         if len(jobs) == 1:

@@ -59,7 +59,7 @@ class Database:
         """All or nothing.
 
         Args:
-            synced: Survives a power cut, together with everything before it.
+            synced: Wait until it would survive a power cut, with everything before it.
         """
         connection = self.connection
         with mapped(self.path):

@@ -1,6 +1,7 @@
 """The database file: opened, checked, set aside if damaged; and SQLite's errors in our words."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -92,6 +93,25 @@ def connect_to(path: Path, connect: Connect, *, cache_kib: int) -> sqlite3.Conne
     connection.execute("PRAGMA mmap_size = 0")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
+
+
+def flush_log(path: Path) -> None:
+    """Wait until everything committed is on the disk, as ``PRAGMA synchronous = FULL`` would.
+
+    Flushing a file flushes what others have written to it. Where the log was begun anew meanwhile,
+    what it held is in the database, and was flushed there.
+
+    Raises:
+        OSError: That failed.
+    """
+    with path.with_name(path.name + "-wal").open("r+b") as log_file:
+        os.fsync(log_file.fileno())
+    if os.name == "posix":  # the name of a new file is in its folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def open_file(path: Path, connect: Connect, *, now: float) -> sqlite3.Connection:

@@ -66,7 +66,8 @@ def reserve(database: Database, blocks: int, unix_ms: int) -> list[int]:
     """Reserve numbers that no stored message has; they are never given again.
 
     Args:
-        database: In a synced transaction, so that not even a power cut gives them back.
+        database: In a transaction that is flushed to the disk before any of them is used, so that
+            not even a power cut gives them back.
         blocks: How many blocks.
         unix_ms: The time, in milliseconds: a lost database does not begin again with numbers that
             applications still remember.

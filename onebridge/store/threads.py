@@ -3,13 +3,14 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from onebridge.clock import Clock
 from onebridge.errors import StoreUnavailableError
 from onebridge.keys import Identity
-from onebridge.store.commits import Checkpointer, commit_together, read_each
+from onebridge.store.commits import Flusher, commit_together, read_each
 from onebridge.store.database import Database
 from onebridge.store.files import READER_CACHE_KIB, Connect, connect_to, mapped, open_file
 from onebridge.store.identity import keep_range
@@ -62,9 +63,10 @@ class Threads:
         """Start the threads, the reading one when the database is open and migrated."""
         assert self._writer is None, "opened twice"
         self._loop = asyncio.get_running_loop()
-        self._writer = Worker("store-writer", self._open_database, self._commit, self._close)
+        writer = Worker("store-writer", self._open_database, self._commit, self._close)
+        self._writer, self._settle = writer, writer.settle
         try:
-            await self._writer.start()
+            await writer.start()
             self._reader = Worker(
                 "store-reader", self._open_reader, self._read, sqlite3.Connection.close
             )
@@ -116,7 +118,7 @@ class Threads:
         connection = open_file(self.path, self._connect, now=self._clock.now())
         with mapped(self.path):
             kept = keep_range(connection, self._id_range)
-            self._checkpointer = Checkpointer(self.path, self._connect)
+            self._flusher = Flusher(self.path, self._connect)
             return Database(
                 self.path,
                 connection,
@@ -127,12 +129,18 @@ class Threads:
     def _tell_of_others(self) -> None:
         self._loop.call_soon_threadsafe(self._changed_elsewhere)
 
-    def _commit(self, database: Database, jobs: Sequence[Job[Database]]) -> None:
-        commit_together(database, jobs, power=self.power)
-        self._checkpointer.after_commit(database.connection)
+    def _commit(self, database: Database, jobs: Sequence[Job[Database]]) -> Sequence[Job[Database]]:
+        power = self.power
+        commit_together(database, jobs, power=power)
+        self._flusher.after_commit(database.connection)
+        to_flush = [job for job in jobs if job.synced and job.error is None and not power]
+        if not to_flush:
+            return jobs
+        self._flusher.flush(to_flush, partial(self._settle, to_flush))
+        return [job for job in jobs if job not in to_flush]
 
     def _close(self, database: Database) -> None:
-        self._checkpointer.stop()
+        self._flusher.stop()
         # The last connection copies the write-ahead log into the database and removes it.
         database.connection.close()
 
@@ -144,5 +152,6 @@ class Threads:
 
     def _read(
         self, connection: sqlite3.Connection, jobs: Sequence[Job[sqlite3.Connection]]
-    ) -> None:
+    ) -> Sequence[Job[sqlite3.Connection]]:
         read_each(self.path, connection, jobs)
+        return jobs

@@ -24,7 +24,7 @@ class Job(Generic[R]):
     Attributes:
         verb: What to do with the thread's resource (a database, a connection).
         args: Its other arguments.
-        synced: It must survive a power cut.
+        synced: It is done when it would survive a power cut.
         then: Called in the event loop with the result (None if the verb failed), also if the caller
             was cancelled.
         result: What the verb returned.
@@ -72,7 +72,8 @@ class Worker(Generic[R]):
     Args:
         name: Of the thread.
         acquire: Opens the resource, in the thread.
-        carry_out: Does a group of jobs, and leaves each one's result or error in it; never raises.
+        carry_out: Does a group of jobs, leaves each one's result or error in it, and returns those
+            that are done; the others are handed to ``settle`` later. Never raises.
         release: Closes the resource, in the thread.
     """
 
@@ -80,7 +81,7 @@ class Worker(Generic[R]):
         self,
         name: str,
         acquire: Callable[[], R],
-        carry_out: Callable[[R, Sequence[Job[R]]], None],
+        carry_out: Callable[[R, Sequence[Job[R]]], Sequence[Job[R]]],
         release: Callable[[R], None],
     ) -> None:
         self._name = name
@@ -127,6 +128,10 @@ class Worker(Generic[R]):
         if not self._closing:
             self._queue.put(job)
 
+    def settle(self, jobs: Sequence[Job[R]]) -> None:
+        """Hand over the outcomes of jobs; from any thread."""
+        self._tell(self._settle, jobs)
+
     def _run(self) -> None:
         try:
             resource = self._acquire()
@@ -136,8 +141,7 @@ class Worker(Generic[R]):
         self._tell(self._opened_with, resource)
         try:
             while jobs := self._gather():
-                self._carry_out(resource, jobs)
-                self._tell(self._settle, jobs)
+                self.settle(self._carry_out(resource, jobs))
         finally:
             try:
                 self._release(resource)

@@ -11,6 +11,7 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
 from onebridge.app.process import Process
+from onebridge.clock import Clock
 from onebridge.config_file import parse_config
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from tests.ports import free_port
@@ -113,13 +114,18 @@ def configuration(sandbox: Sandbox, port: int, **parts: Any) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def running_bridge(
-    sandbox: Sandbox, folder: Path, *, wait_online: bool = True, **parts: Any
+    sandbox: Sandbox,
+    folder: Path,
+    *,
+    wait_online: bool = True,
+    clock: Clock | None = None,
+    **parts: Any,
 ) -> AsyncIterator[Bridge]:
     """A bridge from its start to its ordered stop."""
     port = free_port()
     config = parse_config(configuration(sandbox, port, **parts), {}, folder)
     listening = asyncio.Event()
-    process = Process(config, folder, on_ready=lambda _: listening.set())
+    process = Process(config, folder, clock, on_ready=lambda _: listening.set())
     async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
         running = tasks.create_task(process.run())
         try:

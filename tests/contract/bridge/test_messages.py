@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from onebridge.app.sample_bot import gradient_png
+from onebridge.clock import SystemClock
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.server import Sandbox
 from tests.contract.bridge.harness import (
@@ -219,6 +220,30 @@ async def test_numbers_survive_a_restart_and_credits_are_not_used_again(
     assert (again["group_id"], again["user_id"]) == (event["group_id"], event["user_id"])
     assert again["message_id"] > event["message_id"]
     assert got["data"]["message_id"] == event["message_id"]
+
+
+class WrongClock(SystemClock):
+    """A machine whose clock was never set."""
+
+    def __init__(self, shift: float) -> None:
+        self._shift = shift
+
+    def now(self) -> float:
+        return super().now() + self._shift
+
+
+@pytest.mark.parametrize("shift", [-7200.0, 7200.0])
+async def test_a_wrong_clock_closes_no_window(
+    sandbox: Sandbox, tmp_path: Path, shift: float
+) -> None:
+    async with (
+        running_bridge(sandbox, tmp_path, clock=WrongClock(shift)) as bridge,
+        bridge.client() as client,
+    ):
+        event = await heard(sandbox, client, "group")
+        assert (await answer(client, event, "准时"))["status"] == "ok"
+    (post,) = sandbox.world.posts
+    assert post.body["msg_id"] == event["qq"]["msg_id"]
 
 
 async def test_openids_are_accepted_where_numbers_are(sandbox: Sandbox, client: Client) -> None:

@@ -20,14 +20,6 @@ CHANNEL = Conversation(AppId("102000001"), Scene.CHANNEL, "630114207")
 NOW = 1_000.0
 
 
-class FixedClock:
-    def now(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return NOW
-
-
 class Ledger:
     """Credits of one conversation, in memory."""
 
@@ -121,7 +113,7 @@ def delivery(*texts: str, conversation: Conversation = GROUP, proactive: bool = 
 
 
 async def run(platform: Platform, ledger: Ledger, message: Delivery) -> None:
-    outbox = Outbox(platform.post, ledger, FixedClock(), lambda: Backoff(0.0, 0.0))
+    outbox = Outbox(platform.post, ledger, lambda: NOW, lambda: Backoff(0.0, 0.0))
     with Lanes().enter(message.conversation) as turn:
         await outbox.deliver(turn, message)
 
@@ -233,7 +225,7 @@ async def test_too_few_credits_speaks_first_with_the_rest() -> None:
 async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
     platform = Platform()
     ledger = Ledger(*(credit(f"m{index}", opens_at=NOW - 1 - index) for index in range(200)))
-    outbox = Outbox(platform.post, ledger, FixedClock(), lambda: Backoff(0.0, 0.0))
+    outbox = Outbox(platform.post, ledger, lambda: NOW, lambda: Backoff(0.0, 0.0))
     lanes = Lanes(length=1000)
 
     async def send(index: int) -> None:

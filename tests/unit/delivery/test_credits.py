@@ -167,8 +167,6 @@ def test_windows_count_by_the_platforms_clock() -> None:
     credits = [credit("m", closes_at=300.0)]
     assert order(credits, now=290.0) == ["m"]
     assert order(credits, now=290.5) == []
-    assert order(credits, now=285.0, clock_offset=6.0) == []
-    assert order(credits, now=295.0, clock_offset=-6.0) == ["m"]
 
 
 def test_a_used_up_credit_is_skipped_even_if_it_is_the_one_answered() -> None:
@@ -216,7 +214,7 @@ def test_never_above_quota_nor_past_the_window(
     credits: list[Credit], now: float, offset: float, sends: list[int]
 ) -> None:
     for calls in sends:
-        usable = order_candidates(credits, now=now, clock_offset=offset)
+        usable = order_candidates(credits, now=now + offset)
         chosen = choose(usable, calls)
         if chosen is None:
             assert sum(one.left for one in usable) < calls
