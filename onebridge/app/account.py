@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import aiohttp
 import msgspec
 
+from onebridge.app.platform_clock import PlatformClock
 from onebridge.app.wiring import connections, intake_settings, reports_self
 from onebridge.bridge.actions import Actions
 from onebridge.bridge.bot import Bot, Bots
@@ -62,22 +63,6 @@ class AccountState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     FAILED = "failed"
-
-
-class PlatformClock:
-    """The platform's clock as its answers tell it: reply windows and the age of events are its."""
-
-    def __init__(self, clock: Clock, rest: QQRest) -> None:
-        self._clock = clock
-        self._rest = rest
-
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return self._clock.now() + self._rest.clock_offset
-
-    def monotonic(self) -> float:
-        """Seconds from the monotonic clock."""
-        return self._clock.monotonic()
 
 
 class Shared(msgspec.Struct, frozen=True):

@@ -14,7 +14,6 @@ import orjson
 
 from onebridge.errors import ConfigError, MalformedPayloadError
 
-
 LARGEST_SEQ = 2**63 - 1
 """What a session's position can hold; the platform counts from 1."""
 
