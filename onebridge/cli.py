@@ -193,7 +193,10 @@ def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
 
 def _set_up_logging(config: Config) -> None:
     redactor.add(secrets_in(config))
-    set_up_logging(config.log.level, config.log.format, config.log.file, config.log.keep_days)
+    settings = config.log
+    _fail_on_config_error(
+        lambda: set_up_logging(settings.level, settings.format, settings.file, settings.keep_days)
+    )
 
 
 def _run_process(

@@ -7,10 +7,12 @@ combinations that cannot work are refused before anything is started.
 import difflib
 import ipaddress
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import orjson
@@ -19,8 +21,10 @@ from dotenv import dotenv_values
 from onebridge.config import (
     AccountSettings,
     Config,
+    EventFilter,
     HttpPostSettings,
     Part,
+    PlatformUrls,
     ReverseWebSocketSettings,
 )
 from onebridge.errors import ConfigError
@@ -105,8 +109,11 @@ def secrets_in(config: Config) -> Iterator[str]:
     yield config.server.access_token
     for entry in config.reverse_websocket:
         yield entry.access_token
+        for url in (entry.url, entry.api_url, entry.event_url):
+            yield _address_in(url or "").password or ""
     for target in config.http_post:
         yield target.secret
+        yield _address_in(target.url).password or ""
 
 
 def schema() -> dict[str, Any]:
@@ -245,6 +252,13 @@ def _impossible(config: Config) -> Iterator[str]:
     for app_id, count in Counter(account.app_id for account in config.accounts).items():
         if count > 1:
             yield f"accounts: app_id {app_id} occurs {count} times; once is enough"
+    for self_id, count in Counter(account.self_id for account in config.accounts).items():
+        if self_id is not None and count > 1:
+            yield (
+                f"accounts: self_id {self_id} occurs {count} times; applications tell bots apart by"
+                " it, so each needs its own"
+            )
+    yield from _impossible_filter(config.server.filter, "server")
     server = config.server
     if (
         not is_loopback(server.host)
@@ -272,11 +286,12 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
             f"{path}.receive: {account.receive!r} is not available in this version yet;"
             " use 'websocket'"
         )
-    if (
-        account.self_id is None
-        and account.platform != "embedded"
-        and not account.app_id.isdecimal()
-    ):
+    if isinstance(account.platform, PlatformUrls):
+        for name in ("api_url", "token_url"):
+            url = getattr(account.platform, name)
+            if not url.startswith(("http://", "https://")) or not _address_in(url).hostname:
+                yield f"{path}.platform.{name}: should be an http:// or https:// URL, found {url!r}"
+    if account.self_id is None and not (account.app_id.isascii() and account.app_id.isdecimal()):
         yield f"{path}.app_id: should be decimal digits, found {account.app_id!r}"
     if not isinstance(account.shards, str):
         wrong = [shard for shard in account.shards.ids if shard >= account.shards.count]
@@ -298,6 +313,9 @@ def _impossible_connections(config: Config) -> Iterator[str]:
             path = f"{name}[{index}]"
             if not entry.url.startswith(schemes):
                 yield f"{path}.url: should begin with {' or '.join(schemes)}, found {entry.url!r}"
+            elif not _address_in(entry.url).hostname:
+                yield f"{path}.url: should name a host, found {entry.url!r}"
+            yield from _impossible_filter(entry.filter, path)
             chosen = known if entry.accounts == "all" else set(entry.accounts)
             for unknown in sorted(chosen - known):
                 yield f"{path}.accounts: there is no account with app_id {unknown}"
@@ -308,6 +326,24 @@ def _impossible_connections(config: Config) -> Iterator[str]:
                 f"{url} is configured {count} times for account {app_id}; an application would"
                 " get every event twice"
             )
+
+
+def _impossible_filter(chosen: EventFilter | None, path: str) -> Iterator[str]:
+    if chosen is not None:
+        try:
+            re.compile(chosen.text)
+        except re.error as error:
+            yield f"{path}.filter.text: should be a regular expression: {error}"
+
+
+def _address_in(url: str) -> SplitResult:
+    """The parts of a URL; none of them if it cannot be one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Checked when it is read.
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
 
 
 def _join(path: str, key: str) -> str:

@@ -14,12 +14,15 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from onebridge.errors import ConfigError
+
 HIDDEN = "[hidden]"
 
 _SECRET_SHAPES = re.compile(
-    r"(?i)((?:Bearer|QQBot|Token)\s+|access_token[=:]\s*\"?|client_?secret\"?[=:]\s*\"?"
-    r"|rkey=|sha1=)[^\s\"'&,}]+"
+    r"(?i)((?:Bearer|QQBot|Authorization:\s*Token)\s+|(?:access_token|client_?secret)"
+    r"(?:=|[\"']\s*:\s*[\"'])|rkey=|sha1=)[^\s\"'&,}]+"
 )
+"""Not ``access_token:`` or ``token`` before a word: that is how our own advice reads."""
 
 
 class Redactor:
@@ -94,6 +97,9 @@ def set_up_logging(
         file: Also write JSON lines there, a file a day.
         keep_days: Days that files are kept.
         stream: Standard error, unless told otherwise.
+
+    Raises:
+        ConfigError: The file cannot be written.
     """
     target = stream or sys.stderr
     on_terminal = style == "console" or (style == "auto" and target.isatty())
@@ -128,9 +134,12 @@ def set_up_logging(
         handler.setFormatter(formatter(as_json, plain_traceback=True))
     handlers = [handler]
     if file is not None:
-        rotating = TimedRotatingFileHandler(
-            file, when="midnight", backupCount=keep_days, encoding="utf-8"
-        )
+        try:
+            rotating = TimedRotatingFileHandler(
+                file, when="midnight", backupCount=keep_days, encoding="utf-8"
+            )
+        except OSError as error:
+            raise ConfigError([f"log.file: cannot write {file}: {error.strerror}"]) from error
         rotating.setFormatter(formatter(as_json, plain_traceback=True))
         handlers.append(rotating)
 

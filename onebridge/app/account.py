@@ -21,7 +21,7 @@ from onebridge.bridge.targets import Targets
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config, PlatformUrls
 from onebridge.delivery.outbox import Outbox
-from onebridge.errors import GatewayError, OnebridgeError
+from onebridge.errors import GatewayError, OnebridgeError, StoreUnavailableError
 from onebridge.keys import SINGLE_SHARD, AppId, Shard
 from onebridge.media.upload import MediaUploads
 from onebridge.media.values import Fetched
@@ -179,13 +179,11 @@ class Account:
     async def stop_sources(self) -> None:
         """Take no more events; what was taken becomes durable, unless the store is away.
 
-        What does not is not confirmed either: the platform sends it again at the next start.
+        What does not is not confirmed either: the platform sends it again at the next start. The
+        shards stay connected, since the platform refuses channel messages of a bot that is not.
         """
-        for task in self._shards:
-            task.cancel()
-        if self._shards:
-            await asyncio.wait(self._shards)
         if self._intake is not None:
+            self._intake.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._intake.drained()
@@ -197,11 +195,12 @@ class Account:
             await self._bot.idle()
 
     async def disconnect(self) -> None:
-        """Hang up on this account's applications."""
-        for task in self._connections:
+        """Hang up on the platform and on this account's applications."""
+        leaving = [*self._shards, *self._connections]
+        for task in leaving:
             task.cancel()
-        if self._connections:
-            await asyncio.wait(self._connections)
+        if leaving:
+            await asyncio.wait(leaving)
 
     def _fail(self, words: str) -> None:
         self.state = AccountState.FAILED
@@ -290,7 +289,12 @@ class Account:
             confirm=self._confirm,
             clock=self._shared.clock,
         )
-        self._shared.bots.add(self._bot)
+        if not self._shared.bots.add(self._bot):
+            self._fail(
+                f"account {self.app_id}: self_id {self._self_id} is another account's already;"
+                " set accounts[].self_id to a number of its own"
+            )
+            return
         self.state = AccountState.RUNNING
         self.settled.set()
         log.info(
@@ -301,7 +305,10 @@ class Account:
             self._connections.append(
                 tasks.create_task(connection.run(), name=f"application {connection.name}")
             )
-        await self._start_shards(self._intake, tasks)
+        try:
+            await self._start_shards(self._intake, tasks)
+        except CredentialsError as error:
+            self._fail(str(error))
 
     async def _start_shards(self, intake: Intake, tasks: asyncio.TaskGroup) -> None:
         intents = self._intents if self._intents is not None else await self._granted_intents()
@@ -374,9 +381,10 @@ class Account:
                 intent=name,
                 hint="its events will not arrive; apply for it in the platform's console",
             )
-            await self._shared.store.learn(
-                self.app_id, Capability(f"{INTENT}{name}", allowed=False, learned_at=now)
-            )
+            with contextlib.suppress(StoreUnavailableError):  # The next start finds out again.
+                await self._shared.store.learn(
+                    self.app_id, Capability(f"{INTENT}{name}", allowed=False, learned_at=now)
+                )
 
     def _confirm(self, shard: Shard, session_id: str, seq: int) -> None:
         gateway = self._gateways.get(shard)

@@ -1,5 +1,7 @@
 """``onebridge check``: what is wrong with a configuration, and what to do about it."""
 
+import errno
+import os
 import socket
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -15,11 +17,12 @@ from onebridge.app.process import database_path
 from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config, ReverseWebSocketSettings
 from onebridge.config_file import without_effect
-from onebridge.errors import OnebridgeError, StoreError
+from onebridge.errors import ConfigError, OnebridgeError, StoreError
 from onebridge.keys import AppId
 from onebridge.qq.http import Hosts
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
+from onebridge.qq.wire import intents_from_names
 from onebridge.store.sqlite import SqliteStore
 
 CLOCK_SKEW = 30.0
@@ -49,6 +52,8 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
     clock = clock or SystemClock()
     for note in without_effect(config):
         yield Finding(Level.WARNING, "config", note)
+    if config.log.file is not None:
+        yield _log_can_be_written(Path(config.log.file))
     yield _port_is_free(config)
     yield await _store_opens(config, folder, clock)
     async with aiohttp.ClientSession() as http:
@@ -62,19 +67,35 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
         yield _is_reachable(f"http_post {target.url}", host, port)
 
 
+def _log_can_be_written(path: Path) -> Finding:
+    subject = f"log.file {path}"
+    target = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(target, os.W_OK):
+        return Finding(
+            Level.ERROR, subject, "cannot be written: create its folder, or name another file"
+        )
+    return Finding(Level.OK, subject, "can be written")
+
+
 def _port_is_free(config: Config) -> Finding:
     server = config.server
     subject = f"server {server.host}:{server.port}"
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((server.host, server.port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                advice = (
+                    "another program, or a running onebridge, has it. Stop that, or set server.port"
+                )
+            else:
+                advice = (
+                    "set server.host to an address of this machine, and a server.port above 1023"
+                )
             return Finding(
-                Level.ERROR,
-                subject,
-                f"cannot listen there ({error.strerror}): another program, or a running onebridge,"
-                " has it. Stop that, or set server.port",
+                Level.ERROR, subject, f"cannot listen there ({error.strerror}): {advice}"
             )
     return Finding(Level.OK, subject, "free")
 
@@ -101,6 +122,11 @@ async def _account_works(
     account: AccountSettings, http: aiohttp.ClientSession, clock: Clock
 ) -> AsyncIterator[Finding]:
     subject = f"account {account.app_id}"
+    if not isinstance(account.intents, str):
+        try:
+            intents_from_names(account.intents)
+        except ConfigError as error:
+            yield Finding(Level.ERROR, subject, str(error))
     if account.platform == "embedded":
         yield Finding(Level.OK, subject, "uses the embedded platform: nothing to ask")
         return

@@ -66,6 +66,7 @@ class Process:
         self._clock = clock or SystemClock()
         self._on_ready = on_ready
         self._stop = asyncio.Event()
+        self._none_works = False
 
     def stop(self) -> None:
         """Begin the ordered stop; safe to call from a signal handler."""
@@ -131,9 +132,7 @@ class Process:
                 await self._stop_in_order(runner, working)
         finally:
             await runner.cleanup()
-        if self.accounts and all(account.state is AccountState.FAILED for account in self.accounts):
-            return EXIT_NO_CREDENTIALS
-        return EXIT_OK
+        return EXIT_NO_CREDENTIALS if self._none_works else EXIT_OK
 
     async def _watch_start(self) -> None:
         """Stop at once if no account can ever work: every one's credentials are rejected."""
@@ -141,6 +140,7 @@ class Process:
             await account.settled.wait()
         if all(account.state is AccountState.FAILED for account in self.accounts):
             log.error("onebridge.no_account_works", hint="see the reasons above")
+            self._none_works = True
             self._stop.set()
 
     async def _stop_in_order(

@@ -5,9 +5,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from onebridge.bridge.messaging import Call, Hints, Messaging
+from onebridge.bridge.messaging import Hints, Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.errors import ActionError
 from onebridge.keys import Conversation

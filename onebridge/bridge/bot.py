@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from onebridge.bridge.actions import Actions
-from onebridge.bridge.messaging import Call
+from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import wanted_number
-from onebridge.errors import ActionError
+from onebridge.errors import ActionError, StoreError
 from onebridge.keys import AppId
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
@@ -86,13 +86,18 @@ class Bot:
             response = await self._actions.interrupted(call, self._cut_short())
         except ActionError as error:
             response = fail_with(error)
+        except StoreError as error:
+            counters["action.store_unavailable"] += 1
+            reason = ActionError(Retcode.STOPPING, f"the store is not available: {error}")
+            response = await self._actions.interrupted(call, reason)
         except Exception as error:  # around one request, so that it costs only itself
             log.exception("action.failed_unexpectedly", action=request.action)
-            response = fail(
+            reason = ActionError(
                 Retcode.REFUSED,
                 f"{request.action} failed inside onebridge ({type(error).__name__});"
                 " the log has the details",
             )
+            response = await self._actions.interrupted(call, reason)
         finally:
             if scope is not None:
                 self._running.discard(scope)
@@ -104,10 +109,9 @@ class Bot:
 
     def _cut_short(self) -> ActionError:
         if self._stopping:
-            return ActionError(Retcode.STOPPING, "onebridge is stopping; the message was not sent")
+            return ActionError(Retcode.STOPPING, "onebridge is stopping")
         return ActionError(
-            Retcode.BUSY,
-            f"not done within onebot.action_timeout ({self._action_timeout:g} s); nothing was sent",
+            Retcode.BUSY, f"not done within onebot.action_timeout ({self._action_timeout:g} s)"
         )
 
 
@@ -119,13 +123,14 @@ class Bots:
         self._identities = identities
         self._messages = messages
 
-    def add(self, bot: Bot) -> None:
-        """An account has its ``self_id``."""
-        self._bots[bot.self_id] = bot
+    def add(self, bot: Bot) -> bool:
+        """An account has its ``self_id``; False if another one has it already."""
+        return self._bots.setdefault(bot.self_id, bot) is bot
 
     def remove(self, bot: Bot) -> None:
         """An account is gone."""
-        self._bots.pop(bot.self_id, None)
+        if self._bots.get(bot.self_id) is bot:
+            del self._bots[bot.self_id]
 
     def all(self) -> Sequence[Service]:
         """Every account that is up."""

@@ -30,6 +30,7 @@ from onebridge.onebot.hub import EventRing
 from onebridge.qq.events import Event, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
+from onebridge.qq.wire import EVENT_TYPES
 from onebridge.store.ports import IdentityStore, InboundStore, MessageStore
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
@@ -94,6 +95,7 @@ class Intake:
         self._waiting: deque[Item | _Started] = deque()
         self._fresh_ids: dict[str, int] = {}
         self._undurable = 0
+        self._closed = False
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -101,8 +103,8 @@ class Intake:
         self._drained.set()
 
     def offer(self, item: Item) -> bool:
-        """Take a dispatch, unless the buffer is full."""
-        if len(self._waiting) >= BUFFER:
+        """Take a dispatch, unless the buffer is full or closed."""
+        if self._closed or len(self._waiting) >= BUFFER:
             self._room.clear()
             return False
         self._accept(item)
@@ -117,6 +119,11 @@ class Intake:
         started = _Started(shard, position, asyncio.Event())
         self._accept(started)
         await started.durable.wait()
+
+    def close(self) -> None:
+        """Take no more; shards stay connected and read nothing."""
+        self._closed = True
+        self._room.clear()
 
     async def drained(self) -> None:
         """Return when everything that was offered is durable."""
@@ -151,7 +158,7 @@ class Intake:
         session = _session_of(taken[0])
         while waiting and len(taken) < BATCH and session and _session_of(waiting[0]) == session:
             taken.append(waiting.popleft())
-        if len(waiting) <= BUFFER // 2:
+        if len(waiting) <= BUFFER // 2 and not self._closed:
             self._room.set()
         return taken
 
@@ -211,7 +218,9 @@ class Intake:
         except MalformedPayloadError as error:
             return self._bury(item, str(error))
         if isinstance(event, UnknownEvent):
-            counters[f"intake.unknown.{event.event_type}"] += 1
+            # What a frame says is no name for a counter: there would be one for each rubbish.
+            name = event.event_type if event.event_type in EVENT_TYPES else "other"
+            counters[f"intake.unknown.{name}"] += 1
         return event
 
     def _bury(self, item: Item, reason: str) -> DeadLetter:

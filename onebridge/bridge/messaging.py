@@ -8,16 +8,22 @@ import msgspec
 import orjson
 
 from onebridge.bridge.refusals import refused
+from onebridge.bridge.sending import Call, Sending, accepted, delivered, not_remembered
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
-from onebridge.errors import ActionError, MediaError
+from onebridge.errors import (
+    ActionError,
+    MalformedPayloadError,
+    MediaError,
+    StoreUnavailableError,
+)
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.media.upload import MediaUploads
-from onebridge.onebot.actions import Request, Response, Retcode, fail_with, succeed
+from onebridge.onebot.actions import Response, Retcode, fail_with
 from onebridge.onebot.events import string_format, to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
@@ -31,6 +37,9 @@ from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_i
 
 GUILD_SCENES = frozenset({Scene.CHANNEL, Scene.DM})
 """Where a conversation alone does not say which guild it is in, or whom it is with."""
+
+REMEMBER_SECONDS = 1.0
+"""How much later than its deadline an action may answer, to store what was sent by then."""
 
 HIDDEN_KEYS = frozenset({"post_type", "target_id", "qq"})
 """Keys of a stored event that ``get_msg`` does not answer: a ``post_type`` makes NoneBot take the
@@ -71,22 +80,6 @@ class Hints(msgspec.Struct, frozen=True):
 
     user_ids: tuple[int | str, ...] = ()
     message_id: int = 0
-
-
-class Sending(msgspec.Struct):
-    """A message on its way, for whoever has to answer if its action is cut short."""
-
-    message_id: int
-    segments: Message
-    delivery: Delivery
-
-
-class Call:
-    """One running action."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.sending: Sending | None = None
 
 
 class Messaging:
@@ -150,37 +143,41 @@ class Messaging:
             except ActionError:
                 await self._remember(sending)
                 raise
+            sending.is_complete = True
             await self._remember(sending)
-        if any(receipt.audit_id for receipt in sending.delivery.receipts):
-            return Response(
-                "async",
-                int(Retcode.ASYNC),
-                None,
-                "",
-                "the platform has the message audited by people; it appears if they pass it",
-            )
-        return succeed({"message_id": sending.message_id})
+        return accepted(sending)
 
     async def interrupted(self, call: Call, error: ActionError) -> Response:
-        """The answer of a call that was cut short, by its deadline or by shutting down."""
+        """The answer of a call that was cut short: by its deadline, a stop, or the store.
+
+        It says what became of the message: an application repeats what failed.
+        """
         sending = call.sending
         if sending is None:
             return fail_with(error)
-        await self._remember(sending)
+        try:
+            async with asyncio.timeout(REMEMBER_SECONDS):
+                await self._remember(sending)
+        except TimeoutError:
+            not_remembered(sending, "the store is slow")
+        if sending.is_complete:
+            return accepted(sending)
         if sending.delivery.uncertain:
             return fail_with(
                 ActionError(
                     Retcode.OUTCOME_UNKNOWN,
                     "the platform has not answered yet: the message may have been delivered, do not"
                     " repeat it",
-                    platform=_delivered(sending),
+                    platform=delivered(sending),
                 )
             )
         if sending.delivery.failure is not None:
             return fail_with(
                 refused(sending.delivery.failure, sending.delivery, sending.message_id)
             )
-        return fail_with(ActionError(error.retcode, error.wording, platform=_delivered(sending)))
+        how_much = "only a part of it was sent" if sending.delivery.receipts else "nothing was sent"
+        wording = f"{error.wording}; {how_much}"
+        return fail_with(ActionError(error.retcode, wording, platform=delivered(sending)))
 
     async def recall(self, message_id: int) -> None:
         """Take back every part of a message.
@@ -190,9 +187,12 @@ class Messaging:
         """
         record = await self._find(message_id)
         if not record.msg_ids:
-            raise ActionError(
-                Retcode.REFUSED, f"message {message_id} was only quoted; it cannot be recalled"
+            why = (
+                "was delivered, but the platform's answer with its id was lost"
+                if record.outgoing
+                else "was only seen in a quote"
             )
+            raise ActionError(Retcode.REFUSED, f"message {message_id} {why}; it cannot be recalled")
         for msg_id in record.msg_ids:
             try:
                 await self._recall(RecallMessage(record.conversation, msg_id))
@@ -311,17 +311,25 @@ class Messaging:
         try:
             for need in needs:
                 prepared[need.index] = await self._uploads.prepare(need, conversation)
-        except MediaError as error:
+        except (MediaError, MalformedPayloadError) as error:
             raise ActionError(Retcode.MEDIA, str(error)) from error
         except REFUSALS as error:
             raise refused(error, retcode=Retcode.MEDIA) from error
         return prepared
 
     async def _remember(self, sending: Sending) -> None:
-        """Store what the platform accepted, under the message's one number."""
+        """Store what the platform accepted, under the message's one number.
+
+        The answer tells what became of the message, so a store that is away does not change it.
+        """
+        if sending.delivery.receipts and not sending.is_stored:
+            try:
+                await self._store_sent(sending)
+            except StoreUnavailableError as error:
+                not_remembered(sending, str(error))
+
+    async def _store_sent(self, sending: Sending) -> None:
         receipts = sending.delivery.receipts
-        if not receipts:
-            return
         conversation = sending.delivery.conversation
         now = self._clock.now()
         place = None
@@ -353,6 +361,7 @@ class Messaging:
             ref_idxs=tuple(one.ref_idx for one in receipts if one.ref_idx),
             outgoing=True,
         )
+        sending.is_stored = True
         log_seq = await self._store.record_outbound(record, reported=self._report_self)
         if log_seq:
             kind = event_kind(conversation.scene)
@@ -372,7 +381,3 @@ def _reference(record: MessageRecord) -> str:
     if record.conversation.scene in (Scene.GROUP, Scene.C2C):
         return record.ref_idxs[0] if record.ref_idxs else ""
     return record.msg_ids[0] if record.msg_ids else ""
-
-
-def _delivered(sending: Sending) -> dict[str, Any] | None:
-    return {"delivered": sending.message_id} if sending.delivery.receipts else None

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from onebridge.bridge.messaging import Call, Hints, Messaging
+from onebridge.bridge.messaging import Hints, Messaging
+from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.errors import ActionError
 from onebridge.keys import Conversation

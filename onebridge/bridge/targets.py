@@ -102,6 +102,6 @@ def wanted_number(params: Mapping[str, Any], name: str) -> int | None:
         return None
     if isinstance(value, int):
         return value if value > 0 else None
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
         return int(value) or None
     return None

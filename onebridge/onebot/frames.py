@@ -6,9 +6,11 @@ gives up (escaped lone surrogates, which JavaScript applications send when they 
 standard library reads the frame.
 """
 
+import contextlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +21,13 @@ from onebridge.onebot.messages import shape_of
 MAX_FRAME = 128 * 1024 * 1024
 """Bytes of one message or body: a file of 64 MiB in base64 and more (onebot11.md section 1.6)."""
 
+LARGEST_UNREADABLE = 1024 * 1024
+"""Characters of an unreadable frame in which an echo is looked for."""
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Always matches at a quote, also in a string without an end, so that the search is linear.
+_TOKEN = re.compile(r'(?P<key>"(?:[^"\\]|\\.)*+\\?"?)(?:\s*:\s*)?|[{}\[\]]', re.DOTALL)
 
 
 class _RawFrame(msgspec.Struct):
@@ -54,7 +62,8 @@ def decode_json(content: str | bytes) -> Any:
     try:
         return _decoder.decode(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _without_surrogates(_decode_slowly(content))
+        with _not_too_deep():
+            return _without_surrogates(_decode_slowly(content))
 
 
 def encode_json(value: Any) -> bytes:
@@ -71,11 +80,12 @@ def encode_json(value: Any) -> bytes:
 
 def read_frame(content: str | bytes) -> Frame:
     """One frame of an application; whatever is wrong with it becomes an answer with 1400."""
+    text = ""
     try:
         text = content.decode() if isinstance(content, bytes) else content
         action, params, echo = _split(text)
     except ValueError as error:
-        return Frame(_malformed(f"the frame is no JSON object: {error}"), None)
+        return Frame(_malformed(f"the frame is no JSON object: {error}"), _cut_out_echo(text))
     if not isinstance(action, str) or not action:
         wording = f"action should be the name of an action, got {shape_of(action)}"
         return Frame(_malformed(wording), echo)
@@ -111,7 +121,12 @@ def _split(content: str) -> tuple[Any, Any, bytes | None]:
             echo,
         )
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        value = _decode_slowly(content)
+        with _not_too_deep():
+            return _split_slowly(content)
+
+
+def _split_slowly(content: str) -> tuple[Any, Any, bytes | None]:
+    value = _decode_slowly(content)
     if not isinstance(value, dict):
         raise ValueError(f"got {shape_of(value)}")  # noqa: TRY004 - JSON of the wrong shape
     echo = json.dumps(value["echo"]).encode() if "echo" in value else None
@@ -122,12 +137,37 @@ def _split(content: str) -> tuple[Any, Any, bytes | None]:
     )
 
 
+def _cut_out_echo(content: str) -> bytes | None:
+    """The echo of a frame that is otherwise unreadable, so that even this answer finds its call."""
+    if len(content) > LARGEST_UNREADABLE:
+        return None
+    depth = 0
+    for token in _TOKEN.finditer(content):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+        elif depth == 1 and token["key"] == '"echo"':
+            try:
+                _, end = _echo_decoder.raw_decode(content, token.end())
+            except (ValueError, RecursionError):
+                return None
+            return content[token.end() : end].encode()
+    return None
+
+
 def _decode_slowly(content: str | bytes) -> Any:
+    decoded = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    return json.loads(
+        decoded.removeprefix("\ufeff"), parse_float=_finite, parse_constant=_refuse_constant
+    )
+
+
+@contextlib.contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Nesting that Python cannot follow is as wrong as any other JSON that cannot be read."""
     try:
-        decoded = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        return json.loads(
-            decoded.removeprefix("\ufeff"), parse_float=_finite, parse_constant=_refuse_constant
-        )
+        yield
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -141,6 +181,10 @@ def _finite(digits: str) -> float:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+# Only for finding the end of a value: numbers need not be read.
+_echo_decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_refuse_constant)
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -125,7 +125,8 @@ async def open_socket(url: str) -> ClientConnection:
             close_timeout=CLOSE_TIMEOUT,
             user_agent_header="onebridge",
         )
-    except (WebSocketException, OSError, TimeoutError) as error:
+    except (WebSocketException, OSError, ValueError, LookupError) as error:
+        # The last two: the URL, or a redirect to another, is none.
         raise GatewayError(f"cannot connect to {url}: {error}") from error
 
 

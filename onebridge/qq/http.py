@@ -126,7 +126,7 @@ async def exchange(
     """
     urls, reserve = hosts.current, hosts.reserve
     while True:
-        url = urls.api_url + target if target else urls.token_url
+        url = urls.api_url.rstrip("/") + target if target else urls.token_url
         try:
             with _mapped_failures(f"{method} {target or url}"):
                 async with http.request(

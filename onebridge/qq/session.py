@@ -52,6 +52,10 @@ MAX_RESUMES = 3
 DEFAULT_HEARTBEAT_INTERVAL = 45.0
 """Seconds, if Hello does not say; the documents' example."""
 
+SHORTEST_INTERVAL = 10
+LONGEST_INTERVAL = 3_600_000
+"""Milliseconds; whatever Hello says, we neither spin nor fall silent."""
+
 BEAT_SHARE = 0.8
 """Share of the interval after which we beat, so that a slow network does not make us late."""
 
@@ -268,7 +272,7 @@ class GatewaySession:
         interval = frame.d.get("heartbeat_interval") if type(frame.d) is dict else None
         seconds = DEFAULT_HEARTBEAT_INTERVAL
         if isinstance(interval, int | float) and interval > 0:
-            seconds = interval / 1000
+            seconds = min(max(interval, SHORTEST_INTERVAL), LONGEST_INTERVAL) / 1000
         self._interval = seconds * BEAT_SHARE
         self._next_beat = now + self._interval
         self._answer_due = now + LOGIN_TIMEOUT

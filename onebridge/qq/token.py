@@ -142,7 +142,8 @@ class AccessToken:
         if not isinstance(payload, dict):
             raise PlatformError(ENDPOINT, http_status=answer.status, message="not a JSON object")
         token = payload.get("access_token")
-        if isinstance(token, str) and token:
+        # A header can hold nothing else.
+        if isinstance(token, str) and token and token.isascii() and token.isprintable():
             return payload
         code = read_int(payload.get("code"))
         message = str(payload.get("message", ""))

@@ -25,8 +25,9 @@ log = get_logger(__name__)
 CHECKPOINT_CHANGES = 8192
 """Rows changed until the write-ahead log is copied into the database."""
 
-OVERDUE_FRAMES = 64 * 1024 * 1024 // PAGE_SIZE
-"""Pages in the write-ahead log at which writing waits for the copying to be complete."""
+OVERDUE_FRAMES = 256 * 1024 * 1024 // PAGE_SIZE
+"""Pages in the write-ahead log at which writing waits some 80 ms for the copying to be complete:
+every 20 seconds at 1,000 events a second."""
 
 
 class Flusher:
@@ -39,10 +40,21 @@ class Flusher:
     Args:
         path: The database.
         connect: How to open it.
+        changes: Rows changed until it copies.
+        overdue: Pages in the log until it has to be complete.
     """
 
-    def __init__(self, path: Path, connect: Connect) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connect: Connect,
+        *,
+        changes: int = CHECKPOINT_CHANGES,
+        overdue: int = OVERDUE_FRAMES,
+    ) -> None:
         self._path = path
+        self._changes = changes
+        self._overdue = overdue
         self._connection = connect_to(path, connect, cache_kib=READER_CACHE_KIB)
         self._wanted: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._is_running = False
@@ -58,7 +70,7 @@ class Flusher:
             self._is_overdue = False
             self._changes_seen = changes
             self._copy(writer)
-        elif not self._is_running and changes - self._changes_seen >= CHECKPOINT_CHANGES:
+        elif not self._is_running and changes - self._changes_seen >= self._changes:
             self._is_running = True
             self._changes_seen = changes
             self._wanted.put(self._checkpoint)
@@ -79,7 +91,7 @@ class Flusher:
 
     def _checkpoint(self) -> None:
         frames = self._copy(self._connection)
-        self._is_overdue = frames > OVERDUE_FRAMES
+        self._is_overdue = frames > self._overdue
         self._is_running = False
 
     def _flush(self, jobs: Sequence[Job[Database]], settle: Callable[[], None]) -> None:

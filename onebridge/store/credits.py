@@ -7,28 +7,74 @@ here cannot begin anew there. Rights to reply to other events have a row from th
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from onebridge.keys import Conversation
 from onebridge.store.database import Database
 from onebridge.store.digests import digest
-from onebridge.store.messages import decode_ids, find_keys, from_newest
+from onebridge.store.message_ids import LARGEST, next_number
+from onebridge.store.messages import find_keys
 from onebridge.store.records import Credit, Grant, ReplyBy, TakenCredit
 from onebridge.store.rows import insert_rows, select_in
+
+_Row = tuple[str, str, str, float, float, int, int, int | None, int]
+_decode = msgspec.json.Decoder(list[_Row]).decode
 
 LOOK_BACK = 512
 """Messages of a chat that are looked at for a right to reply: a busy group writes as many in its
 window, and older ones are no use while newer ones are there."""
 
-LOOK_STEP = 16
+MOST_OPEN = 128
+"""Rights to reply that are shown: each is good for several replies."""
+
+# One row, since the interpreter lock is given up and taken back for each (rows.py). Numbers from
+# ?3 on are from before they wrapped, so older than all below.
+_OPEN = f"""
+    WITH place AS (SELECT id FROM conversations WHERE digest = ?1),
+    recent AS (
+        SELECT message_id, closes_at FROM (
+            SELECT message_id, closes_at FROM messages
+            WHERE conversation = (SELECT id FROM place) AND message_id < ?3
+            ORDER BY message_id DESC LIMIT {LOOK_BACK}
+        ) UNION ALL SELECT message_id, closes_at FROM (
+            SELECT message_id, closes_at FROM messages
+            WHERE conversation = (SELECT id FROM place) AND message_id >= ?3
+            ORDER BY message_id DESC LIMIT {LOOK_BACK}
+        )
+    )
+    SELECT
+        (SELECT json_group_array(json_array(
+            reply_id, reply_by, author, opens_at, closes_at, quota, taken, message_id, id
+        )) FROM credits
+        WHERE conversation = (SELECT id FROM place) AND closes_at > ?2
+            AND NOT spent AND (quota = 0 OR taken < quota)),
+        (SELECT json_group_array(json_array(
+            json_extract(CAST(ids AS TEXT), '$[0][0]'), '{ReplyBy.MSG_ID.value}', author, time,
+            closes_at, quota, 0, message_id, 0
+        )) FROM messages WHERE message_id IN (
+            SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT {MOST_OPEN}
+        ))
+"""  # noqa: S608 - numbers of ours
 
 
-def grant(database: Database, grants: Sequence[Grant], ids: dict[Conversation, int]) -> None:
-    """Open credits; one that is there already keeps what was taken from it."""
+def grant(
+    database: Database,
+    grants: Sequence[tuple[Grant, int | None]],
+    ids: dict[Conversation, int],
+) -> None:
+    """Open credits; one that is there already keeps what was taken from it.
+
+    Args:
+        database: In a transaction.
+        grants: Each with the number of its message, if it is for one.
+        ids: What stands for their conversations.
+    """
     insert_rows(
         database.connection,
         "INSERT OR IGNORE INTO credits (conversation, digest, reply_id, reply_by, author,"
-        " opens_at, closes_at, quota)",
+        " opens_at, closes_at, quota, message_id)",
         [
             (
                 ids[one.conversation],
@@ -39,8 +85,9 @@ def grant(database: Database, grants: Sequence[Grant], ids: dict[Conversation, i
                 one.opens_at,
                 one.closes_at,
                 one.quota,
+                message_id,
             )
-            for one in grants
+            for one, message_id in grants
         ],
     )
 
@@ -49,57 +96,20 @@ def open_credits(
     connection: sqlite3.Connection, conversation: Conversation, now: float
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
-    # In this order: one that is taken meanwhile is seen twice, rather than not at all.
-    unused = list(_unused(connection, conversation, now))
-    used = connection.execute(
-        "SELECT reply_id, reply_by, author, opens_at, closes_at, quota, taken, spent FROM credits"
-        " WHERE conversation = (SELECT id FROM conversations WHERE digest = ?) AND closes_at > ?"
-        " ORDER BY id DESC",
-        (digest(*conversation), now),
-    ).fetchall()
-    names = {row[0] for row in used}
-    credits = [one for one in unused if one.reply_id not in names]
-    credits += [
+    wrap = next_number(connection) or LARGEST + 1
+    used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap)).fetchone()
+    rows: list[_Row] = [*_decode(used), *_decode(unused)]
+    # Timestamps are whole seconds: among equals, the message that came later is the newer one.
+    rows.sort(key=lambda row: (row[3], _age(row[7] or 0, wrap), row[8]), reverse=True)
+    return [
         Credit(conversation, reply_id, ReplyBy(by), author, opens_at, closes_at, quota, taken)
-        for reply_id, by, author, opens_at, closes_at, quota, taken, spent in used
-        if not spent and (not quota or taken < quota)
+        for reply_id, by, author, opens_at, closes_at, quota, taken, _, _ in rows
     ]
-    credits.sort(key=lambda one: one.opens_at, reverse=True)
-    return credits
 
 
-def _unused(
-    connection: sqlite3.Connection, conversation: Conversation, now: float
-) -> Iterator[Credit]:
-    """The rights to reply to recent messages, newest message first."""
-    looked_at = 0
-    for low, high in from_newest(connection, 0):
-        while looked_at < LOOK_BACK:
-            rows = connection.execute(
-                "SELECT message_id, author, time, closes_at, quota, ids FROM messages"
-                " WHERE conversation = (SELECT id FROM conversations WHERE digest = ?)"
-                " AND message_id >= ? AND message_id < ? ORDER BY message_id DESC LIMIT ?",
-                (digest(*conversation), low, high, LOOK_STEP),
-            ).fetchall()
-            looked_at += len(rows)
-            for _, author, opens_at, closes_at, quota, ids in rows:
-                if closes_at is not None and closes_at > now:
-                    reply_id = decode_ids(ids)[0][0]
-                    yield Credit(
-                        conversation,
-                        reply_id,
-                        ReplyBy.MSG_ID,
-                        author,
-                        opens_at,
-                        closes_at,
-                        quota,
-                        0,
-                    )
-            if len(rows) < LOOK_STEP:
-                break
-            if any(row[3] is not None and row[3] <= now for row in rows):
-                return
-            high = rows[-1][0]
+def _age(message_id: int, wrap: int) -> int:
+    """Rises from the oldest message to the newest: numbers from the wrap on are older than 1."""
+    return message_id - LARGEST if message_id >= wrap else message_id
 
 
 def _move(database: Database, conversation: Conversation, reply_ids: Iterable[str]) -> None:
@@ -117,7 +127,18 @@ def _move(database: Database, conversation: Conversation, reply_ids: Iterable[st
     grant(
         database,
         [
-            Grant(conversation, numbers[number], ReplyBy.MSG_ID, author, opens_at, closes_at, quota)
+            (
+                Grant(
+                    conversation,
+                    numbers[number],
+                    ReplyBy.MSG_ID,
+                    author,
+                    opens_at,
+                    closes_at,
+                    quota,
+                ),
+                number,
+            )
             for number, author, opens_at, closes_at, quota in rows
         ],
         {conversation: place},

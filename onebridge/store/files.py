@@ -25,8 +25,8 @@ READER_CACHE_KIB = 4 * 1024
 BUSY_SECONDS = 5.0
 """How long another program may hold the lock before a verb fails."""
 
-WAL_KEPT_BYTES = 16 * 1024 * 1024
-"""The write-ahead log is cut back to this when it starts anew."""
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+"""The write-ahead log is cut back to this when it begins anew; growing again costs time."""
 
 SMALL_BYTES = 16 * 1024 * 1024
 """A file up to this size is checked whole at every start; that takes some 50 ms."""

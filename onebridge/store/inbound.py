@@ -40,7 +40,7 @@ def record_inbound(
             stored.append(item.quoted)
         if item.message is not None:
             stored.append(item.message)
-    grants: list[Grant] = []
+    grants: list[tuple[Grant, int | None]] = []
     to_messages: dict[int, Grant] = {}
     for _, _, item in fresh:
         if item.grant is None:
@@ -48,8 +48,9 @@ def record_inbound(
         if item.message is not None and item.grant.reply_id in item.message.msg_ids[:1]:
             to_messages[item.message.message_id] = item.grant
         else:
-            grants.append(item.grant)
-    places = [one.conversation for one in stored] + [one.conversation for one in grants]
+            number = None if item.message is None else item.message.message_id
+            grants.append((item.grant, number))
+    places = [one.conversation for one in stored] + [one.conversation for one, _ in grants]
     ids = database.conversation_ids(places)
 
     messages.insert(database, stored, ids, to_messages)

@@ -100,7 +100,7 @@ _FIRST = (
         event BLOB NOT NULL
     )
     """,
-    "CREATE INDEX history ON messages (conversation, message_id)",
+    "CREATE INDEX history ON messages (conversation, message_id, closes_at)",
     # digest: of account and platform id or REFIDX; dedupe and quotes look here.
     """
     CREATE TABLE message_keys (
@@ -133,6 +133,7 @@ _FIRST = (
         taken INTEGER NOT NULL DEFAULT 0,
         last_seq INTEGER NOT NULL DEFAULT 0,
         spent INTEGER NOT NULL DEFAULT 0,
+        message_id INTEGER,
         UNIQUE (conversation, digest)
     )
     """,

@@ -110,7 +110,7 @@ def _source(segment: Segment) -> str:
             return source
     found = next(filter(None, given), "")
     if not found:
-        raise ActionError(Retcode.BAD_REQUEST, f"a {segment.type} segment needs data.file")
+        raise ActionError(Retcode.BAD_REQUEST, f"segment {segment.type} needs data.file")
     return found
 
 

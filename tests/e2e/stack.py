@@ -187,8 +187,17 @@ class Bridge:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start it; whether it gets ready is another matter."""
         command = ("-m", "onebridge", "run", "-c", str(self._config))
         self._program = python("bridge", *command)
+
+    def wait_until_ready(self) -> None:
+        """Return when it says that it is ready."""
+        assert self._program is not None
         wait_for_answer(f"http://{self.address}/readyz", self._program)
 
     def kill(self) -> None:

@@ -114,7 +114,10 @@ class HttpActions:
         self, request: web.Request, service: Service | None, action: str
     ) -> web.Response:
         content_type = request.content_type if request.headers.get("Content-Type") else None
-        body = await request.read() if request.method == "POST" else b""
+        try:
+            body = await request.read() if request.method == "POST" else b""
+        except (web.RequestPayloadError, ConnectionError) as error:
+            return json_response(fail(Retcode.BAD_REQUEST, f"the body is broken: {error}"), 400)
         echo = None
         try:
             if action:

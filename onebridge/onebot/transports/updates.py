@@ -88,11 +88,11 @@ class Updates:
                 "X-Accel-Buffering": "no",
             }
         )
-        await response.prepare(request)
         task = asyncio.current_task()
         assert task is not None, "handlers run in tasks"
         self._streams.add(task)
         try:
+            await response.prepare(request)
             await self._pump(response, service)
         except (ConnectionError, TimeoutError):
             if request.transport is not None:

@@ -27,6 +27,9 @@ from onebridge.store.ports import DeliveryStore
 from onebridge.supervision import pause, ticks
 from onebridge.version import __version__
 
+DIAL_ERRORS = (OSError, WebSocketException, ValueError, LookupError)
+"""The last two come from a redirect whose ``Location`` is no URL, or is there twice."""
+
 USER_AGENT = f"OneBot/11 onebridge/{__version__}"
 
 
@@ -144,7 +147,7 @@ class ReverseWebSocket:
                         limits=self._limits,
                     )
                     reason = await link.run()
-            except (OSError, WebSocketException) as error:
+            except DIAL_ERRORS as error:
                 reason = _reason(error)
             if role is ClientRole.API:
                 self._takes_calls.clear()

@@ -104,12 +104,13 @@ async def test_a_spent_credit_gives_nothing_more(store: Store) -> None:
 
 
 async def test_what_comes_back_can_be_taken_under_another_number(store: Store) -> None:
-    await granted(store, grant("m", quota=2))
+    await granted(store, grant("m", quota=3))
     reserved = await store.take_credits(group(), ["m", "m"], NOW)
     assert reserved is not None
     await store.return_credits(group(), reserved[1:])
-    assert [one.left for one in await store.open_credits(group(), NOW)] == [1]
+    assert [one.left for one in await store.open_credits(group(), NOW)] == [2]
     assert await store.take_credits(group(), ["m"], NOW) == taken("m", 3)
+    assert await store.take_credits(group(), ["m"], NOW) == taken("m", 4)
     assert await store.take_credits(group(), ["m"], NOW) is None
     await store.return_credits(group(), taken("unknown", 1))
     await store.return_credits(group(), [])
@@ -226,3 +227,15 @@ async def test_never_above_the_quota_nor_past_the_window(
             and (quota[one] == 0 or in_use[one] < quota[one])
         }
         assert all(credit.taken == in_use[one] for one, credit in shown.items())
+
+
+async def test_of_one_second_the_message_that_came_later_is_newer_whichever_was_used(
+    store: Store,
+) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1)), said(message(2))])
+    for used in (msg_id(2), msg_id(1)):
+        shown = await store.open_credits(group(), NOW)
+        assert [one.reply_id for one in shown] == [msg_id(2), msg_id(1)]
+        assert await store.take_credits(group(), [used], NOW)
+    shown = await store.open_credits(group(), NOW)
+    assert [one.reply_id for one in shown] == [msg_id(2), msg_id(1)]

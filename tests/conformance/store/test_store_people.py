@@ -158,6 +158,15 @@ async def test_a_person_is_known_by_the_newest_name(store: Store) -> None:
     assert await store.find_person(person(account=OTHER)) is None
 
 
+async def test_a_mention_is_a_sighting_too(store: Store) -> None:
+    await store.record_sightings([seen(name="first")])
+    await store.record_sightings([seen(after=10, conversation=group(2), name="second")])
+    await store.record_sightings([seen(after=200, spoke=False)])
+    found = await store.find_person(person())
+    assert found is not None
+    assert (found.name, found.last_spoke) == ("first", NOW)
+
+
 async def test_a_sighting_shows_that_the_place_exists(store: Store) -> None:
     await store.record_sightings([seen(spoke=False)])
     record = await store.find_conversation(group())

@@ -103,6 +103,28 @@ async def test_messages_that_are_still_to_be_delivered_stay(store: Store) -> Non
     ]
 
 
+async def test_messages_to_be_delivered_stay_also_over_the_wrap(backend: SqliteBackend) -> None:
+    backend.clock.time = (2**31 * 9 - 2000) / 10
+    store = await backend.open()
+    numbers = (await store.allot_message_ids(2010))[-20:]
+    await store.record_inbound(
+        ACCOUNT,
+        [said(message(number), reported=place == 5) for place, number in enumerate(numbers)],
+    )
+    await trim(store, max_messages=1)
+    assert await stored(store, *numbers) == numbers[5:]
+    assert len(await store.read_log(ACCOUNT, after=0)) == 1
+
+
+async def test_a_key_that_went_over_to_another_message_stays(store: Store) -> None:
+    quoted = message(1, msg_ids=(msg_id(3),), ref_idxs=(), synthetic=True)
+    await store.record_inbound(ACCOUNT, [said(message(2), quoted=quoted, reported=False)])
+    await store.record_inbound(ACCOUNT, [said(message(3), reported=False)])
+    await trim(store, max_messages=1)
+    assert await stored(store, 1, 2, 3) == [3]
+    assert await store.find_message_ids(ACCOUNT, [msg_id(2), msg_id(3)]) == {msg_id(3): 3}
+
+
 async def test_the_log_is_bounded_by_number_and_age(store: Store) -> None:
     events = [happened(f"{number}", time=NOW + number) for number in range(1, 6001)]
     await store.record_inbound(ACCOUNT, events)
@@ -121,9 +143,10 @@ async def test_places_in_the_log_are_not_given_again(backend: SqliteBackend) -> 
     store = await backend.open()
     await store.record_inbound(ACCOUNT, [happened("a"), happened("b")])
     await store.save_marks({("app", ACCOUNT): Mark(2)})
-    await trim(store, now=LATER)
-    assert await store.read_log(ACCOUNT, after=0) == []
-    assert await store.last_log_seq(ACCOUNT) == 2
+    for _ in range(2):
+        await trim(store, now=LATER)
+        assert await store.read_log(ACCOUNT, after=0) == []
+        assert await store.last_log_seq(ACCOUNT) == 2
     await store.close()
     store = await backend.open()
     assert await store.last_log_seq(ACCOUNT) == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onebridge.app.process import EXIT_NO_CREDENTIALS, Process
+from onebridge.app.process import EXIT_NO_CREDENTIALS, EXIT_OK, Process
 from onebridge.config_file import parse_config
 from onebridge.errors import ConfigError
 from onebridge.sandbox.faults import Fault
@@ -58,6 +58,44 @@ async def test_wrong_credentials_of_every_account_end_with_code_3(
     assert "100016" in process.accounts[0].failure
 
 
+async def test_a_secret_that_changes_while_the_gateway_is_looked_for_fails_one_account(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    lookup = sandbox.faults.add(Fault(on="rest", do="error", match="GET /gateway/bot", status=500))
+    async with running_bridge(sandbox, tmp_path, wait_online=False) as bridge:
+        await bridge.until(lambda: lookup.done == 1)
+        sandbox.world.bots["102000001"].secret = "another"
+        sandbox.tokens.expire("102000001")
+        account = bridge.process.accounts[0]
+        await bridge.until(lambda: account.failure != "")
+        assert "100016" in account.failure
+        status, answer = await bridge.post("get_status")
+        assert (status, answer["data"]["good"]) == (200, False)
+
+
+async def test_an_account_that_fails_later_is_no_wrong_start(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.faults.add(Fault(on="identify", do="close", code=4914, times=0))
+    listening = asyncio.Event()
+    config = parse_config(configuration(sandbox, free_port()), {}, tmp_path)
+    process = Process(config, tmp_path, on_ready=lambda _: listening.set())
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(process.run())
+        await listening.wait()
+        while not process.accounts[0].failure:
+            await asyncio.sleep(0.01)
+        process.stop()
+    assert running.result() == EXIT_OK
+
+
+async def test_an_address_with_a_slash_at_its_end_works(sandbox: Sandbox, tmp_path: Path) -> None:
+    (account,) = configuration(sandbox, 0)["accounts"]
+    urls = {**account["platform"], "api_url": f"{sandbox.api_url}/"}
+    async with running_bridge(sandbox, tmp_path, accounts=[{**account, "platform": urls}]):
+        pass
+
+
 async def test_one_rejected_account_does_not_disturb_another(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -67,6 +105,20 @@ async def test_one_rejected_account_does_not_disturb_another(
         await bridge.until(lambda: bridge.process.accounts[1].is_online)
         async with bridge.client() as client:
             assert (await hear(sandbox, client))["raw_message"].endswith("在吗")
+
+
+async def test_two_accounts_never_share_a_self_id(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.world.add_bot("102000777", "second-secret", uin="3889000001")
+    first = configuration(sandbox, 0)["accounts"][0]
+    second = {**first, "app_id": "102000777", "app_secret": "second-secret"}
+    accounts = [first, second]
+    async with running_bridge(sandbox, tmp_path, wait_online=False, accounts=accounts) as bridge:
+        both = bridge.process.accounts
+        await bridge.until(lambda: any(account.failure for account in both))
+        await bridge.until(lambda: any(account.is_online for account in both))
+        (failed,) = (account for account in both if account.failure)
+        assert "self_id 3889000001 is another account's already" in failed.failure
+        assert not failed.is_online
 
 
 async def test_a_port_in_use_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -163,6 +215,18 @@ async def test_the_platforms_refusal_is_told_with_code_and_trace(
     assert answer["qq"]["code"] == 40034006
     assert answer["qq"]["trace_id"]
     assert "40034006" in answer["wording"]
+
+
+async def test_a_message_whose_answer_was_lost_says_why_it_cannot_be_recalled(
+    sandbox: Sandbox, client: Client
+) -> None:
+    await hear(sandbox, client)
+    sandbox.faults.add(Fault(on="rest", do="lose_response", match="POST /v2/groups/*"))
+    sent = await client.call("send_group_msg", group_id=GROUP, message="x")
+    assert sent["status"] == "ok"
+    recalled = await client.call("delete_msg", message_id=sent["data"]["message_id"])
+    assert recalled["retcode"] == 103
+    assert "answer with its id was lost" in recalled["wording"]
 
 
 async def test_thousands_of_actions_at_once_are_all_answered(

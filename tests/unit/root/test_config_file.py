@@ -99,6 +99,25 @@ def test_variables_files_and_dotenv_are_filled_in(tmp_path: Path) -> None:
         ({"http_post": [{"url": "http://x/", "accounts": ["7"]}]}, "no account with app_id 7"),
         ({"store": {"url": "redis://x"}}, "store.url"),
         ({"accounts": [ACCOUNT, ACCOUNT]}, "occurs 2 times"),
+        (
+            {"accounts": [{**ACCOUNT, "self_id": 5}, {**ACCOUNT, "app_id": "2", "self_id": 5}]},
+            "self_id 5 occurs 2 times",
+        ),
+        (
+            {"accounts": [{**ACCOUNT, "platform": {"api_url": "a.b", "token_url": "http://"}}]},
+            "platform.api_url: should be an http:// or https:// URL, found 'a.b'",
+        ),
+        ({"reverse_websocket": [{"url": "ws://"}]}, "reverse_websocket[0].url: should name a host"),
+        ({"http_post": [{"url": "http://a:x/"}]}, "http_post[0].url: should name a host"),
+        ({"server": {"filter": {"text": "("}}}, "server.filter.text: should be a regular"),
+        (
+            {"http_post": [{"url": "http://a/", "filter": {"text": "("}}]},
+            "http_post[0].filter.text: should be a regular expression",
+        ),
+        (
+            {"accounts": [{**ACCOUNT, "app_id": "demo", "platform": "embedded"}]},
+            "app_id: should be decimal digits, found 'demo'",
+        ),
         ({"accounts": [{**ACCOUNT, "receive": "webhook"}]}, "not available in this version"),
         ({"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [2]}}]}, "not below count 2"),
     ],
@@ -110,6 +129,15 @@ def test_what_cannot_work_is_refused(raw: dict[str, Any], words: str) -> None:
 def test_a_public_listener_with_a_token_is_fine() -> None:
     raw = {"accounts": [ACCOUNT], "server": {"host": "0.0.0.0", "access_token": "long"}}
     assert parse_config(raw, {}, Path()).server.host == "0.0.0.0"
+
+
+def test_passwords_in_addresses_are_secrets() -> None:
+    raw = {
+        "accounts": [ACCOUNT],
+        "reverse_websocket": [{"url": "ws://me:pass-of-ws@a/"}],
+        "http_post": [{"url": "http://me:pass-of-post@a/"}],
+    }
+    assert {"pass-of-ws", "pass-of-post"} <= set(secrets_in(parse_config(raw, {}, Path())))
 
 
 def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:

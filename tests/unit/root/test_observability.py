@@ -2,10 +2,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
+from onebridge.errors import ConfigError
 from onebridge.observability import HIDDEN, Redactor, get_logger, redactor, set_up_logging
 
 
@@ -33,11 +35,30 @@ def test_known_secrets_are_hidden_the_longest_first() -> None:
         "Authorization: QQBot hunter2hunter2",
         "ws://127.0.0.1/?access_token=hunter2hunter2",
         '{"clientSecret": "hunter2hunter2"}',
+        '{"access_token": "hunter2hunter2"}',
+        "Authorization: Token hunter2hunter2",
         "https://multimedia.nt.qq.com.cn/download?rkey=hunter2hunter2",
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(text: str) -> None:
     assert "hunter2" not in Redactor().redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server.access_token: is needed because server.host can be reached from other machines",
+        "401: it wants an access_token; set the one that the framework is configured with",
+        "the access token is missing",
+    ],
+)
+def test_advice_about_secrets_can_be_read(text: str) -> None:
+    assert Redactor().redact(text) == text
+
+
+def test_a_log_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"log\.file: cannot write .*nowhere"):
+        set_up_logging(file=str(tmp_path / "nowhere" / "onebridge.log"))
 
 
 @pytest.mark.usefixtures("_clean_logging")

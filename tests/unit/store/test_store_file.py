@@ -286,19 +286,3 @@ async def test_a_batch_takes_few_statements(backend: SqliteBackend, size: int, m
     position = Position("s", 1)
     await store.record_inbound(ACCOUNT, batch(numbers[size:]), shard=SHARD, position=position)
     assert len(backend.statements) <= most, backend.statements
-
-
-async def test_the_write_ahead_log_does_not_grow_for_ever(backend: SqliteBackend) -> None:
-    store = await backend.open()
-    log = backend.path.with_name("onebridge.db-wal")
-    largest = 0
-    for start in range(1, 60_000, 2000):
-        batch = [
-            said(message(number, event=b"x" * 2000), reported=False)
-            for number in range(start, start + 2000)
-        ]
-        await store.record_inbound(ACCOUNT, batch)
-        largest = max(largest, log.stat().st_size)
-    assert largest < 150 * 1024 * 1024 < backend.path.stat().st_size + largest
-    await store.close()
-    assert not log.exists()

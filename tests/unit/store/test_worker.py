@@ -19,7 +19,7 @@ class Bench:
         self.loop = asyncio.get_running_loop()
         self.worker: Worker[str] = Worker("bench", lambda: "tool", self.carry_out, self.release)
 
-    def carry_out(self, resource: str, jobs: Sequence[Job[str]]) -> None:
+    def carry_out(self, resource: str, jobs: Sequence[Job[str]]) -> Sequence[Job[str]]:
         self.loop.call_soon_threadsafe(self.begun.set)
         self.go.acquire()
         self.groups.append(len(jobs))
@@ -28,6 +28,7 @@ class Bench:
                 job.result = job.run(resource)
             except ValueError as error:
                 job.error = error
+        return jobs
 
     def release(self, _resource: str) -> None:
         self.released = True

@@ -1,0 +1,56 @@
+"""A running action, and the message that it has on its way."""
+
+from typing import Any
+
+import msgspec
+
+from onebridge.delivery.outbox import Delivery
+from onebridge.observability import counters, get_logger
+from onebridge.onebot.actions import Request, Response, Retcode, succeed
+from onebridge.onebot.segments import Message
+
+log = get_logger(__name__)
+
+
+class Sending(msgspec.Struct):
+    """A message on its way, for whoever has to answer if its action is cut short."""
+
+    message_id: int
+    segments: Message
+    delivery: Delivery
+    is_complete: bool = False
+    """Every part was accepted."""
+    is_stored: bool = False
+    """The store was told, once; it does so even if nobody waits for it any more."""
+
+
+class Call:
+    """One running action."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.sending: Sending | None = None
+
+
+def accepted(sending: Sending) -> Response:
+    """The answer for a message of which the platform took every part."""
+    if any(receipt.audit_id for receipt in sending.delivery.receipts):
+        words = "the platform has the message audited by people; it appears if they pass it"
+        return Response("async", int(Retcode.ASYNC), None, "", words)
+    return succeed({"message_id": sending.message_id})
+
+
+def not_remembered(sending: Sending, reason: str) -> None:
+    """Log that a message was sent which the store could not be told of."""
+    counters["messages.not_remembered"] += 1
+    log.warning(
+        "message.not_remembered",
+        message_id=sending.message_id,
+        error=reason,
+        hint="it was sent; it may be impossible to recall or quote it",
+    )
+
+
+def delivered(sending: Sending) -> dict[str, Any] | None:
+    """The ``qq`` object of a failure: what went out can be recalled by this number."""
+    return {"delivered": sending.message_id} if sending.delivery.receipts else None
