@@ -7,6 +7,7 @@ combinations that cannot work are refused before anything is started.
 import difflib
 import ipaddress
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,10 @@ NO_ACCOUNTS = (
     "accounts: at least one is needed. Add one to config.json, or set QQ_APP_ID and "
     "QQ_CLIENT_SECRET; `onebridge demo` works without any"
 )
+
+
+_WEBHOOK_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+_PROOF_FILE = re.compile(r"[A-Za-z0-9_-]{1,128}\.json")
 
 
 def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
@@ -255,8 +260,7 @@ def _impossible(config: Config) -> Iterator[str]:
             f"server.access_token: is needed because server.host {server.host} can be reached from"
             " other machines; set one, or use 127.0.0.1"
         )
-    if (config.webhook.tls_cert is None) != (config.webhook.tls_key is None):
-        yield "webhook: tls_cert and tls_key belong together; one of them is missing"
+    yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"
@@ -267,11 +271,6 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
         yield f"{path}.app_id: is empty"
     if not account.app_secret:
         yield f"{path}.app_secret: is empty"
-    if account.receive != "websocket":
-        yield (
-            f"{path}.receive: {account.receive!r} is not available in this version yet;"
-            " use 'websocket'"
-        )
     if (
         account.self_id is None
         and account.platform != "embedded"
@@ -282,6 +281,26 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
         wrong = [shard for shard in account.shards.ids if shard >= account.shards.count]
         if wrong:
             yield f"{path}.shards.ids: {wrong} are not below count {account.shards.count}"
+
+
+def _impossible_webhook(config: Config) -> Iterator[str]:
+    webhook, server = config.webhook, config.server
+    if (webhook.tls_cert is None) != (webhook.tls_key is None):
+        yield "webhook: tls_cert and tls_key belong together; one of them is missing"
+    if _WEBHOOK_PATH.fullmatch(webhook.path) is None:
+        yield (
+            "webhook.path: should begin with / and have letters, digits, - _ . ~ and / only,"
+            f" found {webhook.path!r}"
+        )
+    for name in webhook.proof_files:
+        if _PROOF_FILE.fullmatch(name) is None:
+            yield (
+                f"webhook.proof_files: {name!r} should be a file name of letters, digits, - and _"
+                " that ends in .json"
+            )
+    is_used = any(account.receive != "websocket" for account in config.accounts)
+    if is_used and webhook.port == server.port != 0:
+        yield f"webhook.port: {webhook.port} is server.port too; they are two listeners"
 
 
 def _impossible_connections(config: Config) -> Iterator[str]:
