@@ -105,7 +105,7 @@ class Account:
         self._rest = QQRest(
             shared.http, hosts, self._token, account=self.app_id, clock=shared.clock
         )
-        self._platform_clock = PlatformClock(shared.clock, self._rest)
+        self.platform_clock = PlatformClock(shared.clock, self._rest)
         self._gateways: dict[Shard, Gateway] = {}
         self._intents = (
             None if isinstance(settings.intents, str) else intents_from_names(settings.intents)
@@ -162,10 +162,6 @@ class Account:
             return self.state is AccountState.RUNNING
         shards = self.shards
         return bool(shards) and all(shard.state is ShardState.READY for shard in shards)
-
-    def platform_now(self) -> float:
-        """Unix seconds by the platform's clock, as far as it is known."""
-        return self._shared.clock.now() + self._rest.clock_offset
 
     def offer_callback(self, item: Dispatch | Undecodable) -> asyncio.Event | None:
         """Hand to intake what a webhook brought; None until there is one, or if it is full."""
@@ -265,7 +261,7 @@ class Account:
         messaging = Messaging(
             bot=self,
             store=store,
-            outbox=Outbox(self._rest.post_message, store, self._platform_clock.now),
+            outbox=Outbox(self._rest.post_message, store, self.platform_clock.now),
             uploads=MediaUploads(
                 self._rest.upload,
                 fetch=self._shared.fetch,
@@ -315,7 +311,7 @@ class Account:
             "account.ready", account=self.app_id, self_id=self._self_id, nickname=self.nickname
         )
         tasks.create_task(self._intake.run(), name=f"intake {self.app_id}")
-        for connection in connections(config, self.app_id, self._bot, store, self._platform_clock):
+        for connection in connections(config, self.app_id, self._bot, store, self.platform_clock):
             self._connections.append(
                 tasks.create_task(connection.run(), name=f"application {connection.name}")
             )

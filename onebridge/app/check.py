@@ -15,7 +15,7 @@ from onebridge.app.process import database_path
 from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config, ReverseWebSocketSettings
 from onebridge.config_file import without_effect
-from onebridge.errors import OnebridgeError, StoreError
+from onebridge.errors import ConfigError, OnebridgeError, StoreError
 from onebridge.keys import AppId
 from onebridge.qq.http import Hosts
 from onebridge.qq.rest import QQRest
@@ -49,7 +49,11 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
     clock = clock or SystemClock()
     for note in without_effect(config):
         yield Finding(Level.WARNING, "config", note)
-    yield _port_is_free(config)
+    server, webhook = config.server, config.webhook
+    yield _port_is_free("server", server.host, server.port)
+    if any(account.receive != "websocket" for account in config.accounts):
+        yield _port_is_free("webhook", webhook.host, webhook.port)
+        yield _certificate_works(config, folder)
     yield await _store_opens(config, folder, clock)
     async with aiohttp.ClientSession() as http:
         for account in config.accounts:
@@ -62,21 +66,35 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
         yield _is_reachable(f"http_post {target.url}", host, port)
 
 
-def _port_is_free(config: Config) -> Finding:
-    server = config.server
-    subject = f"server {server.host}:{server.port}"
+def _port_is_free(listener: str, host: str, port: int) -> Finding:
+    subject = f"{listener} {host}:{port}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((server.host, server.port))
+            probe.bind((host, port))
         except OSError as error:
             return Finding(
                 Level.ERROR,
                 subject,
                 f"cannot listen there ({error.strerror}): another program, or a running onebridge,"
-                " has it. Stop that, or set server.port",
+                f" has it. Stop that, or set {listener}.port",
             )
     return Finding(Level.OK, subject, "free")
+
+
+def _certificate_works(config: Config, folder: Path) -> Finding:
+    from onebridge.app.webhook import tls_context
+
+    subject = "webhook TLS"
+    try:
+        context = tls_context(config.webhook, folder)
+    except ConfigError as error:
+        return Finding(Level.ERROR, subject, str(error))
+    if context is None:
+        return Finding(
+            Level.OK, subject, "is left to a reverse proxy: the platform calls https addresses only"
+        )
+    return Finding(Level.OK, subject, "certificate and key can be used")
 
 
 async def _store_opens(config: Config, folder: Path, clock: Clock) -> Finding:
@@ -111,7 +129,7 @@ async def _account_works(
     rest = QQRest(http, hosts, token, account=AppId(account.app_id), clock=clock)
     try:
         profile = await rest.me()
-        gateway = await rest.gateway()
+        gateway = await rest.gateway() if account.receive != "webhook" else None
     except OnebridgeError as error:
         yield Finding(Level.ERROR, subject, str(error))
         return
@@ -130,6 +148,8 @@ async def _account_works(
             "clock",
             f"differs from the platform's by {skew:.0f} s; set it, or replies come too late",
         )
+    if gateway is None:
+        return
     if gateway.sessions_remaining < gateway.shards:
         yield Finding(
             Level.ERROR,

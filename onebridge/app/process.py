@@ -221,7 +221,10 @@ class Process:
             self._folder,
             [
                 Receiver(
-                    account.app_id, account.app_secret, account.offer_callback, account.platform_now
+                    account.app_id,
+                    account.app_secret,
+                    account.offer_callback,
+                    account.platform_clock.now,
                 )
                 for account in accounts
             ],

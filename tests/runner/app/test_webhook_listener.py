@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,9 +34,11 @@ class Account:
         self.offered: list[Dispatch | Undecodable] = []
         self.durable: asyncio.Event | None = asyncio.Event()
         self.durable.set()
+        self.asked = asyncio.Event()
 
     def offer(self, item: Dispatch | Undecodable) -> asyncio.Event | None:
         self.offered.append(item)
+        self.asked.set()
         return self.durable
 
 
@@ -63,7 +66,7 @@ class Caller:
             headers["X-Signature-Timestamp"] = stamp
             headers["X-Signature-Ed25519"] = CallbackKey(secret).sign(stamp.encode() + raw)
         url = self.listener.url + path
-        async with self._http.post(url, data=raw, headers=headers) as answer:
+        async with self._http.post(url, data=io.BytesIO(raw), headers=headers) as answer:
             return answer.status, orjson.loads(await answer.read())
 
     async def request(self, method: str, path: str) -> tuple[int, str]:
@@ -242,11 +245,10 @@ async def test_closing_answers_what_is_in_progress(account: Account) -> None:
         caller.listener._ack_timeout = 5.0
         async with asyncio.TaskGroup() as tasks:
             calling = tasks.create_task(caller.post())
-            async with asyncio.timeout(5):
-                while not account.offered:
-                    await asyncio.sleep(0.005)
+            await account.asked.wait()
             closing = tasks.create_task(caller.listener.close())
-            await asyncio.sleep(0.02)
+            for _ in range(20):
+                await asyncio.sleep(0)
             assert not closing.done()
             durable.set()
     assert calling.result() == (200, {"op": 12, "d": 0})

@@ -99,7 +99,15 @@ def test_variables_files_and_dotenv_are_filled_in(tmp_path: Path) -> None:
         ({"http_post": [{"url": "http://x/", "accounts": ["7"]}]}, "no account with app_id 7"),
         ({"store": {"url": "redis://x"}}, "store.url"),
         ({"accounts": [ACCOUNT, ACCOUNT]}, "occurs 2 times"),
-        ({"accounts": [{**ACCOUNT, "receive": "webhook"}]}, "not available in this version"),
+        ({"accounts": [{**ACCOUNT, "receive": "webhooks"}]}, "Invalid enum value 'webhooks'"),
+        (
+            {"accounts": [{**ACCOUNT, "receive": "webhook"}], "webhook": {"port": 5700}},
+            "webhook.port: 5700 is server.port too",
+        ),
+        ({"webhook": {"path": "qq"}}, "webhook.path: should begin with /"),
+        ({"webhook": {"path": "/{app_id}"}}, "webhook.path: should begin with /"),
+        ({"webhook": {"proof_files": {"../x.json": ""}}}, "'../x.json' should be a file name"),
+        ({"webhook": {"proof_files": {"x.txt": ""}}}, "ends in .json"),
         ({"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [2]}}]}, "not below count 2"),
     ],
 )
@@ -110,6 +118,15 @@ def test_what_cannot_work_is_refused(raw: dict[str, Any], words: str) -> None:
 def test_a_public_listener_with_a_token_is_fine() -> None:
     raw = {"accounts": [ACCOUNT], "server": {"host": "0.0.0.0", "access_token": "long"}}
     assert parse_config(raw, {}, Path()).server.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("receive", ["webhook", "both"])
+def test_the_webhook_listener_needs_no_token_anywhere(receive: str) -> None:
+    raw = {
+        "accounts": [{**ACCOUNT, "receive": receive}],
+        "webhook": {"host": "0.0.0.0", "path": "/", "proof_files": {"102000001.json": "{}"}},
+    }
+    assert parse_config(raw, {}, Path()).webhook.host == "0.0.0.0"
 
 
 def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:
