@@ -128,7 +128,7 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("convert", "auto_reply", "overrides", "webhook")
+        for name in ("convert", "auto_reply", "overrides")
         if getattr(config, name) != getattr(defaults, name)
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)
@@ -154,7 +154,13 @@ def without_effect(config: Config) -> list[str]:
         for index, account in enumerate(config.accounts)
         if account.owners
     ]
+    if config.webhook != defaults.webhook and not _receives_callbacks(config):
+        notes.append("webhook: is not opened, since no account has receive: webhook or both")
     return notes
+
+
+def _receives_callbacks(config: Config) -> bool:
+    return any(account.receive != "websocket" for account in config.accounts)
 
 
 def is_loopback(host: str) -> bool:
@@ -298,8 +304,7 @@ def _impossible_webhook(config: Config) -> Iterator[str]:
                 f"webhook.proof_files: {name!r} should be a file name of letters, digits, - and _"
                 " that ends in .json"
             )
-    is_used = any(account.receive != "websocket" for account in config.accounts)
-    if is_used and webhook.port == server.port != 0:
+    if _receives_callbacks(config) and webhook.port == server.port != 0:
         yield f"webhook.port: {webhook.port} is server.port too; they are two listeners"
 
 

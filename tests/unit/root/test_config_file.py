@@ -129,6 +129,15 @@ def test_the_webhook_listener_needs_no_token_anywhere(receive: str) -> None:
     assert parse_config(raw, {}, Path()).webhook.host == "0.0.0.0"
 
 
+def test_a_webhook_that_nobody_uses_is_named() -> None:
+    raw = {"accounts": [ACCOUNT], "webhook": {"port": 443}}
+    assert without_effect(parse_config(raw, {}, Path())) == [
+        "webhook: is not opened, since no account has receive: webhook or both"
+    ]
+    raw["accounts"] = [{**ACCOUNT, "receive": "both"}]
+    assert without_effect(parse_config(raw, {}, Path())) == []
+
+
 def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{\n "accounts": [,]\n}')
