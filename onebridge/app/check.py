@@ -1,5 +1,6 @@
 """``onebridge check``: what is wrong with a configuration, and what to do about it."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -53,7 +54,7 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
     yield _port_is_free("server", server.host, server.port)
     if any(account.receive != "websocket" for account in config.accounts):
         yield _port_is_free("webhook", webhook.host, webhook.port)
-        yield _certificate_works(config, folder)
+        yield await asyncio.to_thread(_certificate_works, config, folder)
     yield await _store_opens(config, folder, clock)
     async with aiohttp.ClientSession() as http:
         for account in config.accounts:

@@ -126,8 +126,10 @@ def read_callback(
     try:
         frame = parse_frame(raw)
     except MalformedPayloadError as error:
-        # Without a brace it may be our own answer to a handshake, handed back to fill the store.
-        return Refusal(400, "malformed", str(error), authentic=b"{" in raw)
+        # Said without what was found, which is somebody's message. Without a brace it may be our
+        # own answer to a handshake, handed back to fill the store.
+        words = f"the body is no frame: {error.path} should be {error.expected}"
+        return Refusal(400, "malformed", words, authentic=b"{" in raw)
     match frame.op:
         case Op.DISPATCH:
             return frame

@@ -251,6 +251,12 @@ def test_what_a_challenge_could_have_signed_is_not_kept(raw: bytes) -> None:
     assert (verdict.status, verdict.authentic) == (400, False)
 
 
+def test_a_refusal_does_not_repeat_what_was_said() -> None:
+    verdict = signed('{"op":0,"d":{"content":"私房话"'.encode())
+    assert isinstance(verdict, Refusal)
+    assert verdict.words == "the body is no frame: $ should be JSON"
+
+
 @pytest.mark.parametrize("op", [2, 7, 10, 12, 99])
 def test_other_opcodes(op: int) -> None:
     assert status_of(signed(orjson.dumps({"op": op, "d": {}}))) == 400
