@@ -11,6 +11,7 @@ import pytest
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.server import Sandbox
 from onebridge.sandbox.webhook import sign
+from onebridge.store.sqlite import SqliteStore
 from tests.contract.bridge.harness import (
     CHATS,
     GROUP,
@@ -176,6 +177,19 @@ async def test_events_that_come_before_the_account_is_ready_come_again(
         await bridge.online()
         async with bridge.client() as client:
             assert (await client.event())["raw_message"] == "早"
+
+
+@pytest.mark.parametrize(
+    ("receive", "power"), [("websocket", False), ("webhook", True), ("both", True)]
+)
+async def test_what_is_not_sent_again_is_written_through(
+    sandbox: Sandbox, tmp_path: Path, receive: str, power: bool
+) -> None:
+    settings = parts(sandbox, receive, free_port())
+    async with running_bridge(sandbox, tmp_path, **settings) as bridge:
+        store = bridge.process.accounts[0]._shared.store
+        assert isinstance(store, SqliteStore)
+        assert store._threads.power is power
 
 
 async def test_the_embedded_platform_calls_back(sandbox: Sandbox, tmp_path: Path) -> None:
