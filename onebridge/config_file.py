@@ -35,6 +35,10 @@ NO_ACCOUNTS = (
 )
 
 
+_WEBHOOK_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+_PROOF_FILE = re.compile(r"[A-Za-z0-9_-]{1,128}\.json")
+
+
 def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     """Read a configuration file, with the ``.env`` beside it.
 
@@ -130,7 +134,7 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("convert", "auto_reply", "overrides", "webhook")
+        for name in ("convert", "auto_reply", "overrides")
         if getattr(config, name) != getattr(defaults, name)
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)
@@ -156,7 +160,13 @@ def without_effect(config: Config) -> list[str]:
         for index, account in enumerate(config.accounts)
         if account.owners
     ]
+    if config.webhook != defaults.webhook and not _receives_callbacks(config):
+        notes.append("webhook: is not opened, since no account has receive: webhook or both")
     return notes
+
+
+def _receives_callbacks(config: Config) -> bool:
+    return any(account.receive != "websocket" for account in config.accounts)
 
 
 def is_loopback(host: str) -> bool:
@@ -269,8 +279,7 @@ def _impossible(config: Config) -> Iterator[str]:
             f"server.access_token: is needed because server.host {server.host} can be reached from"
             " other machines; set one, or use 127.0.0.1"
         )
-    if (config.webhook.tls_cert is None) != (config.webhook.tls_key is None):
-        yield "webhook: tls_cert and tls_key belong together; one of them is missing"
+    yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"
@@ -281,11 +290,6 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
         yield f"{path}.app_id: is empty"
     if not account.app_secret:
         yield f"{path}.app_secret: is empty"
-    if account.receive != "websocket":
-        yield (
-            f"{path}.receive: {account.receive!r} is not available in this version yet;"
-            " use 'websocket'"
-        )
     if isinstance(account.platform, PlatformUrls):
         for name in ("api_url", "token_url"):
             url = getattr(account.platform, name)
@@ -297,6 +301,25 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
         wrong = [shard for shard in account.shards.ids if shard >= account.shards.count]
         if wrong:
             yield f"{path}.shards.ids: {wrong} are not below count {account.shards.count}"
+
+
+def _impossible_webhook(config: Config) -> Iterator[str]:
+    webhook, server = config.webhook, config.server
+    if (webhook.tls_cert is None) != (webhook.tls_key is None):
+        yield "webhook: tls_cert and tls_key belong together; one of them is missing"
+    if _WEBHOOK_PATH.fullmatch(webhook.path) is None:
+        yield (
+            "webhook.path: should begin with / and have letters, digits, - _ . ~ and / only,"
+            f" found {webhook.path!r}"
+        )
+    for name in webhook.proof_files:
+        if _PROOF_FILE.fullmatch(name) is None:
+            yield (
+                f"webhook.proof_files: {name!r} should be a file name of letters, digits, - and _"
+                " that ends in .json"
+            )
+    if _receives_callbacks(config) and webhook.port == server.port != 0:
+        yield f"webhook.port: {webhook.port} is server.port too; they are two listeners"
 
 
 def _impossible_connections(config: Config) -> Iterator[str]:

@@ -58,3 +58,6 @@ class Shard(NamedTuple):
 
 
 SINGLE_SHARD = Shard(0, 1)
+
+WEBHOOK = Shard(0, 0)
+"""In place of a shard, for what came as a callback: no shard is one of none."""

@@ -43,7 +43,7 @@ MEANINGS = {
     "webhook.path": "Path of the callback address. `…/{app_id}` works as well.",
     "webhook.tls_cert": "Certificate chain (PEM); without one a reverse proxy has to do TLS.",
     "webhook.tls_key": "Its private key (PEM).",
-    "webhook.proof_files": "Files of the console's domain check: name to content.",
+    "webhook.proof_files": 'Files of the console\'s domain check: `{"NAME.json": "its text"}`.',
     "reverse_websocket": "Applications that the bridge dials.",
     "reverse_websocket[].url": "Address, such as `ws://127.0.0.1:8080/onebot/v11/ws`.",
     "reverse_websocket[].role": "`universal`: one connection; `split`: one for calls and one for "
@@ -165,7 +165,6 @@ MEANINGS = {
 
 PLANNED = {
     "accounts[].owners",
-    "accounts[].receive",
     "auto_reply",
     "commands.aliases",
     "commands.allow",
@@ -179,6 +178,5 @@ PLANNED = {
     "overrides",
     "server.console",
     "server.metrics",
-    "webhook",
 }
 """Keys, with all below them, that are read and checked but change nothing yet."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import aiohttp
 import msgspec
 
+from onebridge.app.intents import granted_intents, remember_missing
 from onebridge.app.platform_clock import PlatformClock
 from onebridge.app.wiring import connections, intake_settings, reports_self
 from onebridge.bridge.actions import Actions
@@ -21,7 +22,7 @@ from onebridge.bridge.targets import Targets
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config, PlatformUrls
 from onebridge.delivery.outbox import Outbox
-from onebridge.errors import GatewayError, OnebridgeError, StoreUnavailableError
+from onebridge.errors import GatewayError, OnebridgeError
 from onebridge.keys import SINGLE_SHARD, AppId, Shard
 from onebridge.media.upload import MediaUploads
 from onebridge.media.values import Fetched
@@ -29,14 +30,13 @@ from onebridge.observability import get_logger
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.calls import BotProfile
 from onebridge.qq.errors import CredentialsError
-from onebridge.qq.gateway import Gateway
+from onebridge.qq.gateway import Dispatch, Gateway, Undecodable
 from onebridge.qq.http import Hosts
 from onebridge.qq.rest import QQRest
 from onebridge.qq.shard import IdentifyPacer, ShardState, ShardStatus
 from onebridge.qq.token import AccessToken
-from onebridge.qq.wire import ALL_INTENTS, intents_from_names
+from onebridge.qq.wire import intents_from_names
 from onebridge.store.ports import Store
-from onebridge.store.records import Capability
 from onebridge.supervision import Backoff, pause
 
 log = get_logger(__name__)
@@ -45,12 +45,6 @@ Known = TypeVar("Known")
 
 STOP_SECONDS = 3.0
 """How long a stop waits for events to become durable."""
-
-INTENT = "intent:"
-"""In front of an intent's name among the learned capabilities."""
-
-INTENT_MEMORY = 86_400.0
-"""Seconds until a refused intent is asked for again at a start: it may have been granted."""
 
 
 Platform = Literal["official", "official-sandbox"] | PlatformUrls
@@ -96,6 +90,8 @@ class Account:
         self.failure = ""
         self.settled = asyncio.Event()
         """Set when it is known whether the credentials are good."""
+        self.webhook_open = False
+        """Whether the listener for callbacks is up; told by whoever opens it."""
         self._settings = settings
         self._shared = shared
         hosts = Hosts.for_platform(platform)
@@ -109,7 +105,7 @@ class Account:
         self._rest = QQRest(
             shared.http, hosts, self._token, account=self.app_id, clock=shared.clock
         )
-        self._platform_clock = PlatformClock(shared.clock, self._rest)
+        self.platform_clock = PlatformClock(shared.clock, self._rest)
         self._gateways: dict[Shard, Gateway] = {}
         self._intents = (
             None if isinstance(settings.intents, str) else intents_from_names(settings.intents)
@@ -148,10 +144,28 @@ class Account:
         return [gateway.status for gateway in self._gateways.values()]
 
     @property
+    def app_secret(self) -> str:
+        """The bot's secret, which signs its callbacks."""
+        return self._settings.app_secret
+
+    @property
+    def receives_webhooks(self) -> bool:
+        """Whether events come as callbacks, alone or beside the gateway's."""
+        return self._settings.receive != "websocket"
+
+    @property
     def is_online(self) -> bool:
-        """Whether every shard is in a session."""
+        """Whether every way in is open: each shard in a session, the listener for callbacks up."""
+        if self.receives_webhooks and not (self.webhook_open and self._intake is not None):
+            return False
+        if self._settings.receive == "webhook":
+            return self.state is AccountState.RUNNING
         shards = self.shards
         return bool(shards) and all(shard.state is ShardState.READY for shard in shards)
+
+    def offer_callback(self, item: Dispatch | Undecodable) -> asyncio.Event | None:
+        """Hand to intake what a webhook brought; None until there is one, or if it is full."""
+        return None if self._intake is None else self._intake.offer_callback(item)
 
     def status(self) -> dict[str, Any]:
         """What ``get_status`` answers and heartbeats carry."""
@@ -246,7 +260,7 @@ class Account:
         messaging = Messaging(
             bot=self,
             store=store,
-            outbox=Outbox(self._rest.post_message, store, self._platform_clock.now),
+            outbox=Outbox(self._rest.post_message, store, self.platform_clock.now),
             uploads=MediaUploads(
                 self._rest.upload,
                 fetch=self._shared.fetch,
@@ -301,22 +315,28 @@ class Account:
             "account.ready", account=self.app_id, self_id=self._self_id, nickname=self.nickname
         )
         tasks.create_task(self._intake.run(), name=f"intake {self.app_id}")
-        for connection in connections(config, self.app_id, self._bot, store, self._platform_clock):
+        for connection in connections(config, self.app_id, self._bot, store, self.platform_clock):
             self._connections.append(
                 tasks.create_task(connection.run(), name=f"application {connection.name}")
             )
-        try:
-            await self._start_shards(self._intake, tasks)
-        except CredentialsError as error:
-            self._fail(str(error))
+        if self._settings.receive != "webhook":
+            try:
+                await self._start_shards(self._intake, tasks)
+            except CredentialsError as error:
+                self._fail(str(error))
 
     async def _start_shards(self, intake: Intake, tasks: asyncio.TaskGroup) -> None:
-        intents = self._intents if self._intents is not None else await self._granted_intents()
-        pacer = IdentifyPacer(self._shared.clock)
+        store, clock = self._shared.store, self._shared.clock
+        intents = self._intents
+        if intents is None:
+            intents = await granted_intents(store, self.app_id, clock.now())
+        pacer = IdentifyPacer(clock)
         reconnect = self._shared.config.reconnect
 
         def remember(_shard: Shard, _intents: int, missing: tuple[str, ...]) -> None:
-            tasks.create_task(self._remember_missing(missing), name="remember intents")
+            tasks.create_task(
+                remember_missing(store, self.app_id, missing, clock), name="remember intents"
+            )
 
         for shard in await self._chosen_shards():
             gateway = Gateway(
@@ -359,32 +379,6 @@ class Account:
         if gateway.shards <= 1:
             return [SINGLE_SHARD]
         return [Shard(number, gateway.shards) for number in range(gateway.shards)]
-
-    async def _granted_intents(self) -> int:
-        """All intents but those that the platform refused within the last day."""
-        since = self._shared.clock.now() - INTENT_MEMORY
-        refused = [
-            learned.name.removeprefix(INTENT)
-            for learned in await self._shared.store.capabilities(self.app_id)
-            if learned.name.startswith(INTENT)
-            and not learned.allowed
-            and learned.learned_at > since
-        ]
-        return ALL_INTENTS & ~intents_from_names(refused)
-
-    async def _remember_missing(self, missing: tuple[str, ...]) -> None:
-        now = self._shared.clock.now()
-        for name in missing:
-            log.warning(
-                "account.intent_refused",
-                account=self.app_id,
-                intent=name,
-                hint="its events will not arrive; apply for it in the platform's console",
-            )
-            with contextlib.suppress(StoreUnavailableError):  # The next start finds out again.
-                await self._shared.store.learn(
-                    self.app_id, Capability(f"{INTENT}{name}", allowed=False, learned_at=now)
-                )
 
     def _confirm(self, shard: Shard, session_id: str, seq: int) -> None:
         gateway = self._gateways.get(shard)

@@ -1,5 +1,6 @@
 """``onebridge check``: what is wrong with a configuration, and what to do about it."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -54,7 +55,11 @@ async def check(config: Config, folder: Path, clock: Clock | None = None) -> Asy
         yield Finding(Level.WARNING, "config", note)
     if config.log.file is not None:
         yield _log_can_be_written(Path(config.log.file))
-    yield _port_is_free(config)
+    server, webhook = config.server, config.webhook
+    yield _port_is_free("server", server.host, server.port)
+    if any(account.receive != "websocket" for account in config.accounts):
+        yield _port_is_free("webhook", webhook.host, webhook.port)
+        yield await asyncio.to_thread(_certificate_works, config, folder)
     yield await _store_opens(config, folder, clock)
     async with aiohttp.ClientSession() as http:
         for account in config.accounts:
@@ -77,27 +82,43 @@ def _log_can_be_written(path: Path) -> Finding:
     return Finding(Level.OK, subject, "can be written")
 
 
-def _port_is_free(config: Config) -> Finding:
-    server = config.server
-    subject = f"server {server.host}:{server.port}"
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+def _port_is_free(listener: str, host: str, port: int) -> Finding:
+    subject = f"{listener} {host}:{port}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((server.host, server.port))
+            probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 advice = (
-                    "another program, or a running onebridge, has it. Stop that, or set server.port"
+                    "another program, or a running onebridge, has it. Stop that, or set"
+                    f" {listener}.port"
                 )
             else:
                 advice = (
-                    "set server.host to an address of this machine, and a server.port above 1023"
+                    f"set {listener}.host to an address of this machine, and a {listener}.port above"
+                    " 1023"
                 )
             return Finding(
                 Level.ERROR, subject, f"cannot listen there ({error.strerror}): {advice}"
             )
     return Finding(Level.OK, subject, "free")
+
+
+def _certificate_works(config: Config, folder: Path) -> Finding:
+    from onebridge.app.webhook import tls_context
+
+    subject = "webhook TLS"
+    try:
+        context = tls_context(config.webhook, folder)
+    except ConfigError as error:
+        return Finding(Level.ERROR, subject, str(error))
+    if context is None:
+        return Finding(
+            Level.OK, subject, "is left to a reverse proxy: the platform calls https addresses only"
+        )
+    return Finding(Level.OK, subject, "certificate and key can be used")
 
 
 async def _store_opens(config: Config, folder: Path, clock: Clock) -> Finding:
@@ -137,7 +158,7 @@ async def _account_works(
     rest = QQRest(http, hosts, token, account=AppId(account.app_id), clock=clock)
     try:
         profile = await rest.me()
-        gateway = await rest.gateway()
+        gateway = await rest.gateway() if account.receive != "webhook" else None
     except OnebridgeError as error:
         yield Finding(Level.ERROR, subject, str(error))
         return
@@ -156,6 +177,8 @@ async def _account_works(
             "clock",
             f"differs from the platform's by {skew:.0f} s; set it, or replies come too late",
         )
+    if gateway is None:
+        return
     if gateway.sessions_remaining < gateway.shards:
         yield Finding(
             Level.ERROR,

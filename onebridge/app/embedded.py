@@ -3,6 +3,8 @@
 It is reached over loopback sockets like the real one: nothing in the bridge knows the difference.
 """
 
+from collections.abc import Sequence
+
 from onebridge.config import AccountSettings, Config, PlatformUrls
 from onebridge.errors import ConfigError
 from onebridge.sandbox.server import Sandbox, SandboxSettings
@@ -17,8 +19,9 @@ PORT = 9000
 class EmbeddedPlatform:
     """A sandbox that knows the bots of the configuration."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, accounts: Sequence[AccountSettings]) -> None:
         self._sandbox = sandbox
+        self._accounts = accounts
 
     @classmethod
     async def start(cls, config: Config) -> "EmbeddedPlatform":
@@ -27,14 +30,23 @@ class EmbeddedPlatform:
             sandbox = await open_sandbox(SandboxSettings(port=PORT))
         except ConfigError:
             sandbox = await open_sandbox(SandboxSettings(port=0))
-        for account in config.accounts:
-            if account.platform == "embedded" and account.app_id not in sandbox.world.bots:
+        accounts = [account for account in config.accounts if account.platform == "embedded"]
+        for account in accounts:
+            if account.app_id not in sandbox.world.bots:
                 _furnish(sandbox.world, account)
-        return cls(sandbox)
+        return cls(sandbox, accounts)
 
     async def stop(self) -> None:
         """Close it."""
         await self._sandbox.stop()
+
+    def call_back(self, url: str) -> None:
+        """Send the events of those that receive by webhook there, as set in the console."""
+        for account in self._accounts:
+            if account.receive != "websocket":
+                bot = self._sandbox.world.bot(account.app_id)
+                bot.webhook_url = url
+                bot.webhook_only = account.receive == "webhook"
 
     @property
     def urls(self) -> PlatformUrls:

@@ -8,6 +8,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
@@ -25,6 +26,9 @@ from onebridge.onebot.transports.server import Health, build_server
 from onebridge.store.ports import Store
 from onebridge.store.sqlite import SqliteStore
 from onebridge.supervision import ticks
+
+if TYPE_CHECKING:
+    from onebridge.app.webhook import WebhookListener
 
 log = get_logger(__name__)
 
@@ -67,6 +71,7 @@ class Process:
         self._on_ready = on_ready
         self._stop = asyncio.Event()
         self._none_works = False
+        self._webhooks: WebhookListener | None = None
 
     def stop(self) -> None:
         """Begin the ordered stop; safe to call from a signal handler."""
@@ -86,6 +91,8 @@ class Process:
             clock=self._clock,
         )
         await store.open()
+        if any(account.receive != "websocket" for account in self.config.accounts):
+            store.require_power()
         _calm_the_collector()
         try:
             return await self._run_with(store)
@@ -117,6 +124,7 @@ class Process:
     async def _serve(self, store: Store, bots: Bots) -> int:
         runner = await self._listen(store, bots)
         try:
+            await self._listen_for_callbacks()
             async with asyncio.TaskGroup() as tasks:
                 working = [
                     tasks.create_task(account.run(), name=f"account {account.app_id}")
@@ -131,6 +139,8 @@ class Process:
                 watching.cancel()
                 await self._stop_in_order(runner, working)
         finally:
+            if self._webhooks is not None:
+                await self._webhooks.close()
             await runner.cleanup()
         return EXIT_NO_CREDENTIALS if self._none_works else EXIT_OK
 
@@ -147,6 +157,8 @@ class Process:
         self, runner: web.AppRunner, working: Sequence[asyncio.Task[None]]
     ) -> None:
         log.info("onebridge.stopping")
+        if self._webhooks is not None:
+            await self._webhooks.close()
         async with asyncio.TaskGroup() as tasks:
             for account in self.accounts:
                 tasks.create_task(account.stop_sources())
@@ -191,6 +203,38 @@ class Process:
             ) from error
         log.info("server.listening", host=server.host, port=server.port)
         return runner
+
+    async def _listen_for_callbacks(self) -> None:
+        """Open the listener for the platform's callbacks, if an account wants them.
+
+        Raises:
+            ConfigError: The address or the certificate cannot be used.
+        """
+        accounts = [account for account in self.accounts if account.receives_webhooks]
+        if not accounts:
+            return
+        # Signatures need a large library, which most bridges can do without.
+        from onebridge.app.webhook import Receiver, WebhookListener
+
+        self._webhooks = WebhookListener(
+            self.config.webhook,
+            self._folder,
+            [
+                Receiver(
+                    account.app_id,
+                    account.app_secret,
+                    account.offer_callback,
+                    account.platform_clock.now,
+                )
+                for account in accounts
+            ],
+            self._clock,
+        )
+        await self._webhooks.open()
+        for account in accounts:
+            account.webhook_open = True
+        if self.embedded is not None:
+            self.embedded.call_back(self._webhooks.url)
 
     async def _alive(self) -> Health:
         return Health(ok=True)

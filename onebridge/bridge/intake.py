@@ -24,7 +24,7 @@ from onebridge.bridge.inbound import (
 )
 from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError, StoreUnavailableError
-from onebridge.keys import AppId, Shard
+from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.events import Event, MessageEvent, UnknownEvent
@@ -62,6 +62,17 @@ class _Started(msgspec.Struct, frozen=True):
     durable: asyncio.Event
 
 
+class _Callback(msgspec.Struct, frozen=True):
+    """Something that a webhook brought; whoever sent it waits for its acknowledgement."""
+
+    item: Item
+    key: str
+    durable: asyncio.Event
+
+
+_Waiting = Item | _Callback | _Started
+
+
 class _Batch(msgspec.Struct, frozen=True):
     """Dispatches of one session, ready for one transaction."""
 
@@ -69,6 +80,7 @@ class _Batch(msgspec.Struct, frozen=True):
     shard: Shard
     position: Position | None
     started: _Started | None = None
+    callbacks: Sequence[_Callback] = ()
 
 
 class Intake:
@@ -92,7 +104,8 @@ class Intake:
         self.settings = settings
         self._confirm = confirm
         self._clock = clock
-        self._waiting: deque[Item | _Started] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._callbacks: dict[str, asyncio.Event] = {}
         self._fresh_ids: dict[str, int] = {}
         self._undurable = 0
         self._closed = False
@@ -109,6 +122,28 @@ class Intake:
             return False
         self._accept(item)
         return True
+
+    def offer_callback(self, item: Item) -> asyncio.Event | None:
+        """Take what a webhook brought, unless the buffer is full.
+
+        A retry of what is still on its way is not queued again: it waits for the first.
+
+        Returns:
+            Set once it is durable; a duplicate of what was durable before counts. None if nothing
+            was taken.
+        """
+        key = dedupe_key(item.frame) if isinstance(item, Dispatch) else ""
+        durable = self._callbacks.get(key)
+        if durable is not None:
+            counters["intake.callback_retries"] += 1
+            return durable
+        if len(self._waiting) >= BUFFER:
+            return None
+        durable = asyncio.Event()
+        if key:
+            self._callbacks[key] = durable
+        self._accept(_Callback(item, key, durable))
+        return durable
 
     async def wait_for_room(self) -> None:
         """Return when the buffer can take dispatches again."""
@@ -145,13 +180,13 @@ class Intake:
                     self._commit(batch, len(taken)), name=f"commit {self._account}"
                 )
 
-    def _accept(self, item: Item | _Started) -> None:
+    def _accept(self, item: _Waiting) -> None:
         self._waiting.append(item)
         self._undurable += 1
         self._drained.clear()
         self._something.set()
 
-    def _take(self) -> list[Item | _Started]:
+    def _take(self) -> list[_Waiting]:
         """The oldest dispatches of one session: a transaction moves one position."""
         waiting = self._waiting
         taken = [waiting.popleft()]
@@ -180,12 +215,17 @@ class Intake:
                 )
                 await pause(delay)
 
-    async def _prepare(self, taken: Sequence[Item | _Started]) -> _Batch:
+    async def _prepare(self, taken: Sequence[_Waiting]) -> _Batch:
         """Resolve what the dispatches refer to, and translate them."""
         first = taken[0]
         if isinstance(first, _Started):
             return _Batch((), first.shard, first.position, first)
-        dispatches = [item for item in taken if not isinstance(item, _Started)]
+        callbacks = [one for one in taken if isinstance(one, _Callback)]
+        dispatches = [
+            one.item if isinstance(one, _Callback) else one
+            for one in taken
+            if not isinstance(one, _Started)
+        ]
         parsed = [self._parse(item) for item in dispatches]
         messages = [event for event in parsed if isinstance(event, MessageEvent)]
         known = await self._resolve(messages)
@@ -206,7 +246,7 @@ class Intake:
         if isinstance(first, Dispatch) and first.session_id:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
             position = Position(first.session_id, last)
-        return _Batch(items, first.shard, position)
+        return _Batch(items, dispatches[0].shard, position, callbacks=callbacks)
 
     def _parse(self, item: Item) -> Event | DeadLetter:
         if isinstance(item, Undecodable):
@@ -228,7 +268,8 @@ class Intake:
         counters["intake.dead_letters"] += 1
         log.warning("intake.dead_letter", account=self._account, reason=reason)
         raw = item.raw if isinstance(item.raw, bytes) else item.raw.encode("utf-8", "replace")
-        return DeadLetter(item.received_at, "gateway", reason, raw[:LARGEST_DEAD_LETTER])
+        source = "webhook" if item.shard == WEBHOOK else "gateway"
+        return DeadLetter(item.received_at, source, reason, raw[:LARGEST_DEAD_LETTER])
 
     async def _resolve(self, messages: Sequence[MessageEvent]) -> Known:
         """Numbers of everybody and everything that messages refer to."""
@@ -276,6 +317,9 @@ class Intake:
             batch.started.durable.set()
         elif batch.position is not None:
             self._confirm(batch.shard, batch.position.session_id, batch.position.seq)
+        for callback in batch.callbacks:
+            self._callbacks.pop(callback.key, None)
+            callback.durable.set()
         self._publish(batch.items, results)
         self._undurable -= count
         if not self._undurable:
@@ -301,8 +345,10 @@ class Intake:
         self._ring.publish(published)
 
 
-def _session_of(item: Item | _Started) -> tuple[Shard, str] | None:
+def _session_of(item: _Waiting) -> tuple[Shard, str] | None:
     """What may share a transaction; None for what has to be alone."""
     if isinstance(item, _Started):
         return None
+    if isinstance(item, _Callback):
+        return WEBHOOK, ""
     return item.shard, item.session_id if isinstance(item, Dispatch) else ""

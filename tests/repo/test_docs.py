@@ -85,6 +85,7 @@ def test_links_lead_somewhere(path: Path) -> None:
         ("README.md", "README.zh-CN.md"),
         ("docs/start.md", "docs/start.zh-CN.md"),
         ("docs/frameworks.md", "docs/frameworks.zh-CN.md"),
+        ("docs/webhook.md", "docs/webhook.zh-CN.md"),
     ],
 )
 def test_both_languages_say_the_same(english: str, chinese: str) -> None:

@@ -118,7 +118,15 @@ def test_variables_files_and_dotenv_are_filled_in(tmp_path: Path) -> None:
             {"accounts": [{**ACCOUNT, "app_id": "demo", "platform": "embedded"}]},
             "app_id: should be decimal digits, found 'demo'",
         ),
-        ({"accounts": [{**ACCOUNT, "receive": "webhook"}]}, "not available in this version"),
+        ({"accounts": [{**ACCOUNT, "receive": "webhooks"}]}, "Invalid enum value 'webhooks'"),
+        (
+            {"accounts": [{**ACCOUNT, "receive": "webhook"}], "webhook": {"port": 5700}},
+            "webhook.port: 5700 is server.port too",
+        ),
+        ({"webhook": {"path": "qq"}}, "webhook.path: should begin with /"),
+        ({"webhook": {"path": "/{app_id}"}}, "webhook.path: should begin with /"),
+        ({"webhook": {"proof_files": {"../x.json": ""}}}, "'../x.json' should be a file name"),
+        ({"webhook": {"proof_files": {"x.txt": ""}}}, "ends in .json"),
         ({"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [2]}}]}, "not below count 2"),
     ],
 )
@@ -138,6 +146,24 @@ def test_passwords_in_addresses_are_secrets() -> None:
         "http_post": [{"url": "http://me:pass-of-post@a/"}],
     }
     assert {"pass-of-ws", "pass-of-post"} <= set(secrets_in(parse_config(raw, {}, Path())))
+
+
+@pytest.mark.parametrize("receive", ["webhook", "both"])
+def test_the_webhook_listener_needs_no_token_anywhere(receive: str) -> None:
+    raw = {
+        "accounts": [{**ACCOUNT, "receive": receive}],
+        "webhook": {"host": "0.0.0.0", "path": "/", "proof_files": {"102000001.json": "{}"}},
+    }
+    assert parse_config(raw, {}, Path()).webhook.host == "0.0.0.0"
+
+
+def test_a_webhook_that_nobody_uses_is_named() -> None:
+    raw = {"accounts": [ACCOUNT], "webhook": {"port": 443}}
+    assert without_effect(parse_config(raw, {}, Path())) == [
+        "webhook: is not opened, since no account has receive: webhook or both"
+    ]
+    raw["accounts"] = [{**ACCOUNT, "receive": "both"}]
+    assert without_effect(parse_config(raw, {}, Path())) == []
 
 
 def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:
