@@ -97,7 +97,7 @@ def _port_is_free(listener: str, host: str, port: int) -> Finding:
                 )
             else:
                 advice = (
-                    f"set {listener}.host to an address of this machine, and a {listener}.port above"
+                    f"set {listener}.host to an address of this machine, and a port above"
                     " 1023"
                 )
             return Finding(
