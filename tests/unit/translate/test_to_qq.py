@@ -381,7 +381,6 @@ def test_nothing_that_an_application_sends_breaks_the_planner(
             markdown=markdown,
         )
         planned = plan(segments, facts)
-    except ActionError as error:
-        assert error.wording
-    else:
-        assert planned.calls
+    except ActionError:
+        return
+    assert planned.calls
