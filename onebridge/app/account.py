@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from onebridge.app.wiring import connections, intake_settings, reports_self
+from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.actions import Actions
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
@@ -287,6 +288,9 @@ class Account:
             ring=ring,
             settings=intake_settings(config),
             confirm=self._confirm,
+            acknowledge=Acknowledgements(
+                self.app_id, self._rest.acknowledge_interaction, tasks
+            ).start,
             clock=self._shared.clock,
         )
         self._shared.bots.add(self._bot)
