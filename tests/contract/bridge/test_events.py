@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from onebridge.observability import counters
@@ -221,6 +222,27 @@ async def test_the_same_event_twice_is_one(
     await sandbox.gateway.inject("102000001", frame % 2)
     await sandbox.gateway.inject("102000001", frame % 3)
     assert (await client.event())["notice_type"] == "friend_add"
+    assert (await told(sandbox, client, "ENTER_AIO"))["notice_type"] == "enter_aio"
+    assert client.unread == 0
+
+
+async def test_a_message_and_its_recall_that_come_twice(sandbox: Sandbox, client: Client) -> None:
+    about = {"id": "08acf4", "channel_id": CHANNEL, "guild_id": "8431206752190034412"}
+    author = {"id": "11294037725518840326", "username": "阿青"}
+    message = {**about, "content": "写错了", "author": author}
+    recall = {"message": {**about, "author": author}, "op_user": {"id": author["id"]}}
+    burst = [
+        ("AT_MESSAGE_CREATE", message),
+        ("MESSAGE_CREATE", message),
+        ("MESSAGE_DELETE", recall),
+        ("PUBLIC_MESSAGE_DELETE", recall),
+    ]
+    for number, (event_type, d) in enumerate(burst, 2):
+        frame = {"op": 0, "s": number, "t": event_type, "id": f"{event_type}:1", "d": d}
+        await sandbox.gateway.inject("102000001", orjson.dumps(frame).decode())
+    first, second = await client.event(), await client.event()
+    assert (first["post_type"], second["notice_type"]) == ("message", "group_recall")
+    assert second["message_id"] == first["message_id"]
     assert (await told(sandbox, client, "ENTER_AIO"))["notice_type"] == "enter_aio"
     assert client.unread == 0
 
