@@ -134,6 +134,7 @@ class OneBotSettings(Part, frozen=True):
     report_self_message: bool = False
     report_bots: bool = True
     report_unknown: bool = False
+    interaction_ack: bool | None = True
 
 
 class CommandSettings(Part, frozen=True):

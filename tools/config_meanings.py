@@ -91,7 +91,9 @@ MEANINGS = {
     "the platform strips.",
     "onebot.report_self_message": "Report what the bot itself sends as `message_sent`.",
     "onebot.report_bots": "Report messages of other bots.",
-    "onebot.report_unknown": "Report platform events that have no OneBot form as notices.",
+    "onebot.report_unknown": "Report events of types that this version does not know as notices.",
+    "onebot.interaction_ack": "Tell QQ at once that a pressed button worked; without that, whoever"
+    " pressed it sees a failure.",
     "commands": "What happens to commands before applications see them.",
     "commands.strip_slash": "Take the leading `/` away.",
     "commands.aliases": "Command to what it is replaced by.",

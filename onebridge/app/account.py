@@ -12,6 +12,7 @@ import msgspec
 from onebridge.app.intents import granted_intents, remember_missing
 from onebridge.app.platform_clock import PlatformClock
 from onebridge.app.wiring import connections, intake_settings, reports_self
+from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.actions import Actions
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
@@ -301,6 +302,9 @@ class Account:
             ring=ring,
             settings=intake_settings(config),
             confirm=self._confirm,
+            acknowledge=Acknowledgements(
+                self.app_id, self._rest.acknowledge_interaction, tasks
+            ).start,
             clock=self._shared.clock,
         )
         if not self._shared.bots.add(self._bot):

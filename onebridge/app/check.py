@@ -96,10 +96,7 @@ def _port_is_free(listener: str, host: str, port: int) -> Finding:
                     f" {listener}.port"
                 )
             else:
-                advice = (
-                    f"set {listener}.host to an address of this machine, and a port above"
-                    " 1023"
-                )
+                advice = f"set {listener}.host to an address of this machine, and a port above 1023"
             return Finding(
                 Level.ERROR, subject, f"cannot listen there ({error.strerror}): {advice}"
             )

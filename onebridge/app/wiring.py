@@ -35,6 +35,7 @@ def intake_settings(config: Config) -> IntakeSettings:
         ),
         report_bots=onebot.report_bots,
         report_unknown=onebot.report_unknown,
+        interaction_ack=bool(onebot.interaction_ack),
         reply_limits=dict(config.delivery.reply_limits.items()),
     )
 

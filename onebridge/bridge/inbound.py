@@ -6,12 +6,13 @@ from typing import Protocol
 import msgspec
 
 from onebridge.config import ReplyLimit
-from onebridge.delivery.credits import grant_for
+from onebridge.delivery.credits import event_grant, grant_for
 from onebridge.keys import Identity, IdKind
 from onebridge.observability import counters
 from onebridge.onebot.events import to_json
-from onebridge.qq.events import MessageEvent, UnknownEvent
+from onebridge.qq.events import ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.store.records import Inbound, MessageRecord
+from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of, sightings_of
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,
@@ -30,6 +31,7 @@ class IntakeSettings(msgspec.Struct, frozen=True):
     translation: TranslationSettings
     report_bots: bool = True
     report_unknown: bool = False
+    interaction_ack: bool = True
     reply_limits: Mapping[str, ReplyLimit] = {}
 
 
@@ -118,9 +120,10 @@ def inbound_message(
         msg_ids=(event.msg_id,),
         ref_idxs=(event.ref_idx,) if event.ref_idx else (),
     )
-    known.fresh[event.msg_id] = numbers.message_id
+    # Of two pushes of one message the first is recorded, and its number stays.
+    known.fresh.setdefault(event.msg_id, numbers.message_id)
     if event.ref_idx:
-        known.fresh[event.ref_idx] = numbers.message_id
+        known.fresh.setdefault(event.ref_idx, numbers.message_id)
     return Inbound(
         dedupe_key=dedupe_key,
         time=event.timestamp,
@@ -132,6 +135,50 @@ def inbound_message(
         grant=grant_for(event, settings.reply_limits),
         sightings=sightings_in(event, own),
         conversation=conversation_sighting(event),
+    )
+
+
+def inbound_notice(
+    event: ManagementEvent,
+    dedupe_key: str,
+    known: Known,
+    bot: Bot,
+    settings: IntakeSettings,
+) -> Inbound:
+    """Anything else that the documents know: a notice or request, and what it changes."""
+    own, place = bot.own_openids, event.conversation
+    notice = notice_of(
+        event,
+        NoticeFacts(
+            self_id=bot.self_id,
+            numbers=known.numbers,
+            message_id=known.find(event.msg_id) if event.msg_id else 0,
+            own_openids=own,
+            self_user=bot.guild_user_id,
+            guild_as=settings.translation.guild_as,
+        ),
+    )
+    grant = None
+    if place is not None:
+        grant = event_grant(
+            place,
+            event.event_type,
+            event.event_id,
+            event.person or event.operator,
+            event.timestamp,
+            settings.reply_limits,
+        )
+    people, chat = sightings_of(event, own)
+    return Inbound(
+        dedupe_key=dedupe_key,
+        time=event.timestamp,
+        kind=notice_kind(event),
+        event=None if notice is None else to_json(notice),
+        reported=notice is not None,
+        lane=event.guild_id if place is None else place.openid,
+        grant=grant,
+        sightings=people,
+        conversation=chat,
     )
 
 

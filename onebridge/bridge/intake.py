@@ -20,6 +20,7 @@ from onebridge.bridge.inbound import (
     Known,
     Numbers,
     inbound_message,
+    inbound_notice,
     inbound_unknown,
 )
 from onebridge.clock import Clock
@@ -27,13 +28,13 @@ from onebridge.errors import MalformedPayloadError, StoreUnavailableError
 from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import EventRing
-from onebridge.qq.events import Event, MessageEvent, UnknownEvent
+from onebridge.qq.events import Event, Interaction, ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
-from onebridge.qq.wire import EVENT_TYPES
 from onebridge.store.ports import IdentityStore, InboundStore, MessageStore
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
+from onebridge.translate.notices import identities_of
 from onebridge.translate.to_onebot import identities_in
 
 log = get_logger(__name__)
@@ -81,6 +82,8 @@ class _Batch(msgspec.Struct, frozen=True):
     position: Position | None
     started: _Started | None = None
     callbacks: Sequence[_Callback] = ()
+    pressed: Sequence[tuple[int, str]] = ()
+    """Interactions to acknowledge: place of the item, id of the interaction."""
 
 
 class Intake:
@@ -95,6 +98,7 @@ class Intake:
         ring: EventRing,
         settings: IntakeSettings,
         confirm: Callable[[Shard, str, int], None],
+        acknowledge: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._account = account
@@ -103,6 +107,7 @@ class Intake:
         self._ring = ring
         self.settings = settings
         self._confirm = confirm
+        self._acknowledge = acknowledge
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._callbacks: dict[str, asyncio.Event] = {}
@@ -228,25 +233,24 @@ class Intake:
         ]
         parsed = [self._parse(item) for item in dispatches]
         messages = [event for event in parsed if isinstance(event, MessageEvent)]
-        known = await self._resolve(messages)
+        others = [event for event in parsed if isinstance(event, ManagementEvent)]
+        known = await self._resolve(messages, others)
         # One number for each message, and one more for a quote of something never seen.
         numbers = iter(await self._store.allot_message_ids(2 * len(messages)))
         items: list[Inbound | DeadLetter] = []
         for item, event in zip(dispatches, parsed, strict=True):
             if isinstance(event, DeadLetter):
                 items.append(event)
-            elif isinstance(event, MessageEvent):
-                allotted = Numbers(next(numbers), next(numbers))
-                items.append(self._message(item, event, allotted, known))
             else:
-                assert isinstance(item, Dispatch), "what was parsed is a dispatch"
-                key = dedupe_key(item.frame)
-                items.append(inbound_unknown(event, key, self._bot, self.settings))
+                two = (next(numbers), next(numbers)) if isinstance(event, MessageEvent) else (0, 0)
+                items.append(self._translate(item, event, Numbers(*two), known))
         position = None
         if isinstance(first, Dispatch) and first.session_id:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
             position = Position(first.session_id, last)
-        return _Batch(items, dispatches[0].shard, position, callbacks=callbacks)
+        pressed = self._pressed(parsed) if others else ()
+        shard = dispatches[0].shard
+        return _Batch(items, shard, position, callbacks=callbacks, pressed=pressed)
 
     def _parse(self, item: Item) -> Event | DeadLetter:
         if isinstance(item, Undecodable):
@@ -258,9 +262,8 @@ class Intake:
         except MalformedPayloadError as error:
             return self._bury(item, str(error))
         if isinstance(event, UnknownEvent):
-            # What a frame says is no name for a counter: there would be one for each rubbish.
-            name = event.event_type if event.event_type in EVENT_TYPES else "other"
-            counters[f"intake.unknown.{name}"] += 1
+            # Without the type: whoever makes up types must not make us count without end.
+            counters["intake.unknown"] += 1
         return event
 
     def _bury(self, item: Item, reason: str) -> DeadLetter:
@@ -271,8 +274,21 @@ class Intake:
         source = "webhook" if item.shard == WEBHOOK else "gateway"
         return DeadLetter(item.received_at, source, reason, raw[:LARGEST_DEAD_LETTER])
 
-    async def _resolve(self, messages: Sequence[MessageEvent]) -> Known:
-        """Numbers of everybody and everything that messages refer to."""
+    def _pressed(self, parsed: Sequence[Event | DeadLetter]) -> list[tuple[int, str]]:
+        if not self.settings.interaction_ack:
+            return []
+        return [
+            (place, event.detail.interaction_id)
+            for place, event in enumerate(parsed)
+            if isinstance(event, ManagementEvent)
+            and isinstance(event.detail, Interaction)
+            and event.detail.needs_answer
+        ]
+
+    async def _resolve(
+        self, messages: Sequence[MessageEvent], others: Sequence[ManagementEvent]
+    ) -> Known:
+        """Numbers of everybody and everything that events refer to."""
         own = self._bot.own_openids
         quotes: list[str] = []
         for event in messages:
@@ -284,26 +300,33 @@ class Intake:
             if event.author.is_bot and event.ref_idx:
                 # A bot that sees all messages of a group sees its own: they are stored as sent.
                 quotes.append(event.ref_idx)
-        numbers = await self._store.claim_numbers(
-            [identity for event in messages for identity in identities_in(event, own)]
-        )
+        wanted = [identity for event in messages for identity in identities_in(event, own)]
+        for other in others:
+            wanted += identities_of(other, own)
+            if other.msg_id:
+                quotes.append(other.msg_id)
+        numbers = await self._store.claim_numbers(wanted)
         stored = await self._store.find_message_ids(self._account, quotes) if quotes else {}
         # The batch before this one may still be on its way into the store.
         known = Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {})
         self._fresh_ids = known.fresh
         return known
 
-    def _message(
-        self, item: Item, event: MessageEvent, numbers: Numbers, known: Known
+    def _translate(
+        self, item: Item, event: Event, numbers: Numbers, known: Known
     ) -> Inbound | DeadLetter:
-        """Translate one message; a message that breaks the translator costs only itself."""
+        """Translate one event; one that breaks the translator costs only itself."""
         assert isinstance(item, Dispatch), "what was parsed is a dispatch"
+        bot, settings = self._bot, self.settings
         try:
-            return inbound_message(
-                event, dedupe_key(item.frame), numbers, known, self._bot, self.settings
-            )
+            key = dedupe_key(item.frame)
+            if isinstance(event, MessageEvent):
+                return inbound_message(event, key, numbers, known, bot, settings)
+            if isinstance(event, ManagementEvent):
+                return inbound_notice(event, key, known, bot, settings)
+            return inbound_unknown(event, key, bot, settings)
         except Exception as error:  # around one item, so that it costs only itself
-            log.exception("intake.translation_failed", account=self._account, id=event.msg_id)
+            log.exception("intake.translation_failed", account=self._account, id=event.event_id)
             return self._bury(item, f"translation failed: {type(error).__name__}: {error}")
 
     async def _commit(self, batch: _Batch, count: int) -> None:
@@ -321,6 +344,9 @@ class Intake:
             self._callbacks.pop(callback.key, None)
             callback.durable.set()
         self._publish(batch.items, results)
+        for place, interaction_id in batch.pressed:
+            if isinstance(results[place], Recorded):
+                self._acknowledge(interaction_id)
         self._undurable -= count
         if not self._undurable:
             self._drained.set()

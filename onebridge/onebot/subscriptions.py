@@ -125,9 +125,9 @@ def event_name(event: dict[str, Any]) -> str:
 
 
 def scene_of(event: dict[str, Any]) -> str:
-    """``channel`` for guild channels, whatever they are shown as; else ``group`` or ``private``."""
+    """``channel`` in guilds, whatever it is shown as; else ``group`` or ``private``."""
     if event.get("message_type") == "private":
         return "private"
-    if event.get("qq", {}).get("channel_id") or event.get("channel_id"):
+    if event.get("qq", {}).get("channel_id") or event.get("channel_id") or event.get("guild_id"):
         return "channel"
     return "group" if event.get("group_id") is not None else "private"

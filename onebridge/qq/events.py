@@ -122,6 +122,88 @@ class MessageEvent(msgspec.Struct, frozen=True):
     seq_in_channel: str = ""
 
 
+class Reaction(msgspec.Struct, frozen=True):
+    """An emoji put on something, or taken off (qq-platform.md section 6.6)."""
+
+    emoji_id: str
+    emoji_type: int
+    target: str
+    """``message``, ``thread``, ``comment`` or ``reply``; empty for a kind nobody knows."""
+
+
+class JoinRequest(msgspec.Struct, frozen=True):
+    """Somebody asks to be let into a group (qq-platform.md section 6.8)."""
+
+    request_id: str
+    message: str = ""
+    answers: tuple[tuple[str, str], ...] = ()
+    """Questions that the group asks, and what was answered."""
+    is_decided: bool = False
+    """A strategy of the bot's own let them in already."""
+
+
+class Interaction(msgspec.Struct, frozen=True):
+    """A pressed button or something like it (qq-platform.md section 6.9).
+
+    Attributes:
+        interaction_id: What an acknowledgement names.
+        kind: 11 button of a message, 12 quick menu, 13 feedback, 18 authorisation, …
+        resolved: What was pressed: ``button_id``, ``button_data``, ``feature_id``, …
+    """
+
+    interaction_id: str
+    kind: int
+    resolved: dict[str, Any]
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether the person sees a failure unless it is acknowledged within 3 seconds."""
+        return self.kind in (11, 12)
+
+
+class ChannelInfo(msgspec.Struct, frozen=True):
+    """A channel as its own events tell of it (qq-platform.md sections 6.11 and 7.7)."""
+
+    kind: int
+    """0 is a text channel."""
+    name: str
+
+
+Detail = Reaction | JoinRequest | Interaction | ChannelInfo
+
+
+class ManagementEvent(msgspec.Struct, frozen=True):
+    """Any dispatch of the documents that is no message: who did what, where, and to whom.
+
+    Attributes:
+        account: Whose it is.
+        event_type: The frame's ``t``.
+        event_id: Outer ``id`` of the frame: the key of replies; empty if it had none.
+        timestamp: Unix seconds by the platform's clock, where the event tells a time.
+        payload: ``d``, whole.
+        conversation: Where it happened, if that is a chat.
+        guild_id: The guild, if it is in one; of a DM the real one.
+        person: Openid of whom it is about; empty if that is the bot or nobody.
+        operator: Openid of who did it, where it is told.
+        name: The person's name, where it is told.
+        msg_id: Platform id of the message that it is about.
+        detail: What only this kind of event tells.
+    """
+
+    account: AppId
+    event_type: str
+    event_id: str
+    timestamp: float
+    payload: dict[str, Any]
+    conversation: Conversation | None = None
+    guild_id: str = ""
+    person: str = ""
+    operator: str = ""
+    name: str = ""
+    msg_id: str = ""
+    detail: Detail | None = None
+
+
 class UnknownEvent(msgspec.Struct, frozen=True):
     """A dispatch of a type without a value of its own; kept whole, counted, never an error."""
 
@@ -132,4 +214,4 @@ class UnknownEvent(msgspec.Struct, frozen=True):
     timestamp: float
 
 
-Event = MessageEvent | UnknownEvent
+Event = MessageEvent | ManagementEvent | UnknownEvent

@@ -23,6 +23,7 @@ from onebridge.qq.events import (
     Quote,
     UnknownEvent,
 )
+from onebridge.qq.management import LAYOUTS, read_management, recalled_id
 from onebridge.qq.parsing import read_int, read_text, read_time, read_url
 from onebridge.qq.wire import Frame
 
@@ -69,6 +70,10 @@ def parse_event(account: AppId, frame: Frame, received_at: float, bot_id: str = 
         if type(frame.d) is not dict:
             raise MalformedPayloadError(frame.t, "d", "an object", frame.d)
         return read(account, frame, frame.d, received_at, bot_id)
+    if frame.t in LAYOUTS:
+        if type(frame.d) is not dict:
+            raise MalformedPayloadError(frame.t, "d", "an object", frame.d)
+        return read_management(account, frame, frame.d, received_at)
     time = frame.d.get("timestamp") if type(frame.d) is dict else None
     return UnknownEvent(account, frame.t, frame.id, frame.d, read_time(time, received_at))
 
@@ -77,12 +82,16 @@ def dedupe_key(frame: Frame) -> str:
     """What two pushes of the same thing have in common (design.md section 2).
 
     The message id where there is one, so that AT_MESSAGE_CREATE and MESSAGE_CREATE of one message
-    share it; else the event id; else a digest of type and payload.
+    share it, and for the same reason that of a recalled one (section 5); else the event id; else a
+    digest of type and payload.
     """
-    if frame.t in _READERS and type(frame.d) is dict:
-        msg_id = read_text(frame.d.get("id"))
-        if msg_id:
-            return msg_id
+    if type(frame.d) is dict:
+        if frame.t in _READERS:
+            msg_id = read_text(frame.d.get("id"))
+            if msg_id:
+                return msg_id
+        elif recalled := recalled_id(frame.t, frame.d):
+            return f"recall of {recalled}"
     if frame.id:
         return frame.id
     try:

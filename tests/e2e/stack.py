@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from onebridge.sandbox.notices import BUILDERS
 from tests.e2e.programs import PATIENCE, Program, python
 from tests.ports import free_port
 
@@ -130,6 +131,12 @@ class Platform:
             "quote": quoting.id if quoting else "",
         }
         return Shown(self, self.ask("/control/say", body))
+
+    def announce_everything(self) -> None:
+        """Every event that is no message; what it ends begins again."""
+        again = ("FRIEND_ADD", "GROUP_ADD_ROBOT", "GROUP_MEMBER_ADD")
+        for event_type in (*BUILDERS, *again, "GROUP_MSG_RECEIVE", "C2C_MSG_RECEIVE"):
+            self.ask("/control/events", {"type": event_type})
 
     def messages(self, conversation: str, after: int = 0, wait: float = 0.0) -> list[Shown]:
         """What is to be seen in one place, oldest first; refused messages of the bot too."""

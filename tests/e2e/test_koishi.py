@@ -70,3 +70,10 @@ def test_it_answers_a_quote_by_quoting(bot: Platform) -> None:
 def test_it_answers_in_private(bot: Platform) -> None:
     answer = bot.answer_to(bot.say("/echo only you", scene="c2c"))
     assert answer.text == "only you"
+
+
+@pytest.mark.conformance(171, 172)
+def test_no_event_disturbs_it(bot: Platform) -> None:
+    bot.announce_everything()
+    answer = bot.answer_to(bot.say("/echo still here"))
+    assert answer.text == "still here"

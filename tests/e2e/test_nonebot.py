@@ -92,3 +92,10 @@ def test_it_answers_in_private(bot: Platform) -> None:
 def test_it_answers_in_a_channel(bot: Platform) -> None:
     answer = bot.answer_to(bot.say("/echo all of you", scene="channel"))
     assert answer.text == "all of you"
+
+
+@pytest.mark.conformance(171, 172)
+def test_no_event_disturbs_it(bot: Platform) -> None:
+    bot.announce_everything()
+    answer = bot.answer_to(bot.say("/echo still here"))
+    assert answer.text == "still here"

@@ -9,7 +9,9 @@ import pytest
 from onebridge.cli import main
 from onebridge.config_file import load_config
 from onebridge.onebot.actions import Retcode
+from onebridge.qq.wire import INTENTS
 from onebridge.translate.facts import WAYS
+from onebridge.translate.notices import FORMS, INTERACTIONS
 from onebridge.version import __version__
 from tools.config_meanings import MEANINGS, PLANNED
 from tools.reference import commands, config_keys, pages
@@ -52,6 +54,23 @@ def test_every_setting_has_a_meaning_and_every_meaning_a_setting() -> None:
 def test_every_segment_is_explained(segment: str) -> None:
     page = (ROOT / "docs/messages.md").read_text(encoding="utf-8")
     assert f"`{segment}`" in page
+
+
+@pytest.mark.parametrize("event_type", [event for intent in INTENTS for event in intent.events])
+def test_every_event_has_a_row(event_type: str) -> None:
+    page = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if f"`{event_type}`" in line.partition("|")[2]]
+    assert len(rows) == 1
+    form = FORMS.get(event_type)
+    if form is not None:
+        assert f"`{form.notice_type}`" in rows[0]
+        assert not form.sub_type or f"`{form.sub_type}`" in rows[0]
+
+
+@pytest.mark.parametrize(("kind", "sub_type"), INTERACTIONS.items())
+def test_every_interaction_has_a_row(kind: int, sub_type: str) -> None:
+    page = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    assert f"| {kind} | `{sub_type}` |" in page
 
 
 @pytest.mark.parametrize("code", list(Retcode), ids=lambda code: code.name.lower())

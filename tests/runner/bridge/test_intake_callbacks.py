@@ -100,6 +100,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         ring=ring,
         settings=IntakeSettings(TranslationSettings()),
         confirm=lambda shard, session, seq: confirmed.append((shard, session, seq)),
+        acknowledge=lambda _: None,
         clock=SystemClock(),
     )
     one = Desk(store, ring, intake)

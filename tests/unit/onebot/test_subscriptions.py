@@ -116,4 +116,5 @@ def test_names_and_scenes() -> None:
     ]
     assert event_name({"post_type": "unknown"}) == "unknown"
     assert scene_of({"message_type": "guild", "channel_id": "1"}) == "channel"
+    assert scene_of({"notice_type": "guild_member", "guild_id": "1"}) == "channel"
     assert scene_of({"post_type": "request", "user_id": 1}) == "private"
