@@ -180,9 +180,6 @@ INTENTS = (
 )
 """Every intent there is (qq-platform.md section 5)."""
 
-EVENT_TYPES = frozenset(event for intent in INTENTS for event in intent.events)
-"""Every type of dispatch that is documented."""
-
 ALL_INTENTS = sum(intent.value for intent in INTENTS)
 
 INTENT_SHED_ORDER = (28, 9, 29, 19, 23, 18, 24, 27, 12, 10)
