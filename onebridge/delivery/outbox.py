@@ -30,7 +30,15 @@ from onebridge.supervision import Backoff, pause
 ATTEMPTS = 4
 """Tries of one call; the action's deadline usually ends them first."""
 
-REPLAN_ACTS = frozenset({Act.URL_REFUSED, Act.MARKDOWN_REFUSED, Act.KEYBOARD_REFUSED})
+REPLAN_ACTS = frozenset(
+    {
+        Act.URL_REFUSED,
+        Act.MARKDOWN_REFUSED,
+        Act.KEYBOARD_REFUSED,
+        Act.CARD_REFUSED,
+        Act.MENTION_ALL_REFUSED,
+    }
+)
 """Refusals that another form of the same message may get around, tried once each."""
 
 Refusal = PlatformError | PlatformUnreachableError | CredentialsError

@@ -129,8 +129,8 @@ def plan_messages(
     (count,) = execute("SELECT count(*) FROM messages").fetchone()
     wrap = next_number(connection) or LARGEST
     pending_old, pending_new = execute(
-        "SELECT min(message_id) FILTER (WHERE message_id >= ?1),"
-        " min(message_id) FILTER (WHERE message_id < ?1) FROM log",
+        "SELECT min(CASE WHEN message_id >= ?1 THEN message_id END),"
+        " min(CASE WHEN message_id < ?1 THEN message_id END) FROM log",
         (wrap,),
     ).fetchone()
     if pending_old is not None:

@@ -101,14 +101,7 @@ def _source(segment: Segment) -> str:
     fetch, and a URL beside it.
     """
     given = [segment.get(key).strip() for key in ("file", "url", "path")]
-    for source in given:
-        if (
-            "://" in source
-            or source.startswith(("data:", "/", "\\\\"))
-            or source[1:3] in (":\\", ":/")
-        ):
-            return source
-    found = next(filter(None, given), "")
+    found = next(filter(_is_place, given), "") or next(filter(None, given), "")
     if not found:
         raise ActionError(Retcode.BAD_REQUEST, f"segment {segment.type} needs data.file")
     return found

@@ -1,6 +1,7 @@
 """The implementations under test, each with the faults that the tests need."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ class FaultySqlite(sqlite3.Connection):
         self.backend.statements.append(sql)
         if sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
             self.backend.blow_fuse()
-        return super().execute(sql, *args)
+        result = super().execute(sql, *args)
+        if threading.current_thread().name == "store-reader":
+            assert self.backend.may_read.wait(10)
+        return result
 
     def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:
         self.backend.statements.append(sql)
@@ -38,6 +42,9 @@ class SqliteBackend:
         self.stores: list[SqliteStore] = []
         self.connections: list[sqlite3.Connection] = []
         self.busy_timeout = 5.0
+        self.may_read = threading.Event()
+        """What was read is handed over while this is set."""
+        self.may_read.set()
         self._fuse: int | None = None
 
     def new(

@@ -199,6 +199,26 @@ async def test_known_numbers_need_no_thread(store: Store) -> None:
         back.send(None)
 
 
+async def test_what_was_read_before_a_binding_is_not_remembered(backend: SqliteBackend) -> None:
+    store = await backend.open()
+    derived = (await store.claim_numbers([person()]))[person()]
+    await store.close()
+    store = await backend.open()  # nothing in memory
+    backend.may_read.clear()
+    async with asyncio.TaskGroup() as tasks:
+        forth = tasks.create_task(store.find_numbers([person()]))
+        back = tasks.create_task(store.find_identities(derived, account=ACCOUNT))
+        while not any("FROM identities" in sql for sql in backend.statements[-2:]):
+            await asyncio.sleep(0)
+        await store.bind_number(person(), 77)
+        backend.may_read.set()
+    assert forth.result() == {person(): derived}
+    assert back.result() in ([], [person()])
+    assert await store.find_numbers([person()]) == {person(): 77}
+    assert await store.find_identities(derived, account=ACCOUNT) == []
+    assert await store.find_identities(77, account=ACCOUNT) == [person()]
+
+
 async def test_self_id_is_chosen_once(backend: SqliteBackend) -> None:
     store = await backend.open()
     assert await store.load_self_id(ACCOUNT) is None

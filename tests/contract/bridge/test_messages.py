@@ -160,6 +160,16 @@ async def test_the_same_message_pushed_twice_is_one_event(sandbox: Sandbox, clie
     assert client.unread == 0
 
 
+async def test_a_dispatch_that_was_dropped_on_the_way_is_fetched_by_a_resume(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.faults.add(Fault(on="dispatch", do="drop", match="GROUP_AT_*"))
+    sandbox.say("丢失的", conversation=GROUP, user=MING, at_bot=True)
+    sandbox.say("后一条", conversation=GROUP, user=MING, at_bot=True)
+    heard_texts = [texts((await client.event())["message"]) for _ in range(2)]
+    assert heard_texts == ["丢失的", "后一条"]
+
+
 async def test_recall_takes_every_part_back(sandbox: Sandbox, client: Client) -> None:
     event = await heard(sandbox, client, "group")
     pictures = [{"type": "image", "data": {"file": PICTURE}}] * 2

@@ -127,10 +127,10 @@ def test_the_heartbeat_tells_the_last_received() -> None:
     session.receive(HELLO, 0.0)
     assert session.receive(Frame(Op.HEARTBEAT), 0.0) == heartbeat(None)
     session.receive(ready_frame(), 0.0)
-    session.receive(dispatch(7), 0.0)
+    session.receive(dispatch(2), 0.0)
     assert session.next_deadline() == INTERVAL
     assert session.tick(INTERVAL - 0.1) == ()
-    assert session.tick(INTERVAL) == heartbeat(7)
+    assert session.tick(INTERVAL) == heartbeat(2)
     assert session.next_deadline() == 2 * INTERVAL
 
 
@@ -287,8 +287,43 @@ def test_ready_without_a_sequence() -> None:
 
 def test_a_dispatch_without_a_sequence_confirms_nothing_new() -> None:
     session = ready_session()
-    session.receive(dispatch(4), 0.0)
-    assert session.receive(dispatch(None), 0.0) == (Deliver(dispatch(None), "S1", 4),)
+    session.receive(dispatch(2), 0.0)
+    assert session.receive(dispatch(None), 0.0) == (Deliver(dispatch(None), "S1", 2),)
+
+
+def test_a_missing_dispatch_is_asked_for_again() -> None:
+    session = ready_session()
+    session.receive(dispatch(2), 0.0)
+    session.confirm("S1", 2)
+    (hang_up,) = session.receive(dispatch(4), 0.0)
+    assert hang_up == HangUp("dispatch 3 did not come before 4", resume=True)
+    session.close(1000)
+    session.open(LOGIN, 1.0)
+    (resume,) = session.receive(HELLO, 1.0)
+    assert isinstance(resume, Send)
+    assert resume.payload["d"]["seq"] == 2
+    for seq in (3, 4, 5):
+        assert session.receive(dispatch(seq), 1.0) == (Deliver(dispatch(seq), "S1", seq),)
+
+
+def test_a_platform_that_skips_numbers_is_asked_only_once() -> None:
+    session = ready_session()
+    assert isinstance(session.receive(dispatch(5), 0.0)[0], HangUp)
+    session.close(1000)
+    session.open(LOGIN, 1.0)
+    session.receive(HELLO, 1.0)
+    for seq in (5, 9, 30):
+        assert session.receive(dispatch(seq), 1.0) == (Deliver(dispatch(seq), "S1", seq),)
+
+
+def test_a_gap_in_a_new_session_is_a_gap_of_its_own() -> None:
+    session = ready_session()
+    assert isinstance(session.receive(dispatch(5), 0.0)[0], HangUp)
+    session.close(4900)
+    session.open(LOGIN, 1.0)
+    session.receive(HELLO, 1.0)
+    session.receive(ready_frame("S2"), 1.0)
+    assert isinstance(session.receive(dispatch(5), 1.0)[0], HangUp)
 
 
 def test_a_dispatch_before_ready_is_not_lost() -> None:
