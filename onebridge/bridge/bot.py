@@ -17,6 +17,11 @@ from onebridge.store.ports import IdentityStore, MessageStore
 log = get_logger(__name__)
 
 
+POSTING_SHARE = 0.9
+"""Share of the action timeout in which a message may begin to be posted; the rest is for posting,
+or a full lane would end in answers that nobody can be sure of."""
+
+
 class Bot:
     """Implements ``onebot.hub.Service`` for one account.
 
@@ -75,7 +80,8 @@ class Bot:
         await self._idle.wait()
 
     async def _answer(self, request: Request) -> Response:
-        call = Call(request)
+        start_by = asyncio.get_running_loop().time() + self._action_timeout * POSTING_SHARE
+        call = Call(request, start_by)
         scope: asyncio.Timeout | None = None
         try:
             async with asyncio.timeout(self._action_timeout) as scope:

@@ -134,6 +134,7 @@ class Messaging:
         with turn:
             call.request.release()
             sending = await self._prepare(turn.conversation, segments, hints)
+            sending.delivery.start_by = call.start_by
             call.sending = sending
             try:
                 await self._outbox.deliver(turn, sending.delivery)

@@ -1,5 +1,6 @@
 """A running action, and the message that it has on its way."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -27,9 +28,11 @@ class Sending(msgspec.Struct):
 class Call:
     """One running action."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, start_by: float = math.inf) -> None:
         self.request = request
         self.sending: Sending | None = None
+        self.start_by = start_by
+        """Loop time after which nothing is posted any more: the answer would come too late."""
 
 
 def accepted(sending: Sending) -> Response:

@@ -10,6 +10,8 @@ Rules (design.md promise 3 and section 4):
 - 40034128 spends that credit, and the next is tried.
 """
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -60,6 +62,8 @@ class Delivery(msgspec.Struct):
     order: Order
     proactive: bool
     """Whether it may go out without a credit."""
+    start_by: float = math.inf
+    """Loop time after which nothing is posted any more."""
     receipts: list[Receipt] = []
     uncertain: bool = False
     """A call is out, or ended without an answer, and may have been delivered."""
@@ -110,10 +114,15 @@ class Outbox:
 
         Raises:
             NoCreditError: Nothing was sent.
+            ActionError: 114, its turn came too late; nothing was sent.
             PlatformError: A call was refused; ``delivery.receipts`` has those before it.
             PlatformUnreachableError: No answer came; ``delivery.uncertain`` tells if it matters.
         """
         await turn.wait()
+        if asyncio.get_running_loop().time() > delivery.start_by:
+            raise ActionError(
+                Retcode.BUSY, "its turn came too late to be answered in time; nothing was sent"
+            )
         refusals: frozenset[Act] = frozenset()
         while True:
             try:

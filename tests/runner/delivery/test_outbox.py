@@ -9,6 +9,7 @@ import pytest
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
+from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
 from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
@@ -237,3 +238,14 @@ async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
             tasks.create_task(send(index))
     assert [call.content for call in platform.calls] == [str(index) for index in range(1000)]
     assert len(set(platform.keys)) == 1000
+
+
+async def test_a_turn_that_comes_too_late_posts_nothing() -> None:
+    platform, ledger = Platform(), Ledger(credit())
+    message = delivery("a")
+    message.start_by = asyncio.get_running_loop().time() - 1
+    with pytest.raises(ActionError) as raised:
+        await run(platform, ledger, message)
+    assert raised.value.retcode == 114
+    assert platform.calls == []
+    assert not message.uncertain
