@@ -25,7 +25,7 @@ identifying    READY               SessionStarted                       ready
 resuming       dispatch            Deliver                              resuming
 resuming       RESUMED             SessionResumed                       ready
 ready          dispatch            Deliver                              ready
-any            gap before it       HangUp, resume; once for each gap    same
+ready          gap before it       HangUp, resume; once for each gap    same
 any            op 1, beat is due   Send heartbeat                       same
 any            op 7                HangUp, resume                       same
 any            op 9 ``true``       HangUp, resume                       same
@@ -263,15 +263,19 @@ class GatewaySession:
     def _misses_some_before(self, seq: int) -> bool:
         """Whether a dispatch was skipped that resuming may bring.
 
-        That numbers have no gaps is not documented, so a gap that is still there after a resume is
-        taken for the platform's way of counting, and none is looked for any more.
+        That numbers have no gaps is not documented, so a gap that a resume does not fill is taken
+        for the platform's way of counting, and none is looked for any more. A replay may be mixed
+        with what happens meanwhile, so no gap in it leads to another resume.
         """
         expected = self.received_seq + 1
         if self._skips_numbers or not self.received_seq or seq <= expected:
             return False
-        self._skips_numbers = self._asked_again_for == expected
+        if self._asked_again_for == expected:
+            self._skips_numbers = True
+        if self._skips_numbers or self.state is not State.READY:
+            return False
         self._asked_again_for = expected
-        return not self._skips_numbers
+        return True
 
     def _receive_ready(self, frame: Frame) -> tuple[Effect, ...]:
         session_id = frame.d.get("session_id") if type(frame.d) is dict else None
