@@ -243,7 +243,7 @@ class Process:
         """Gateways up and store writable."""
         online = {account.app_id: account.is_online for account in self.accounts}
         try:
-            await store.info()
+            await store.check_writable()
         except StoreUnavailableError as error:
             return Health(ok=False, detail={"accounts": online, "store": str(error)})
         return Health(ok=all(online.values()), detail={"accounts": online, "store": "ok"})

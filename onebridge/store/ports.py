@@ -266,6 +266,14 @@ class Store(
         """Delete what is too old or too much; returns how many rows went."""
         ...
 
+    async def check_writable(self) -> None:
+        """Write nothing of interest.
+
+        Raises:
+            StoreUnavailableError: Nothing can be written now.
+        """
+        ...
+
     async def info(self) -> StoreInfo:
         """Sizes."""
         ...
