@@ -111,7 +111,7 @@ async def test_a_cancelled_binding_is_still_noticed(store: Store) -> None:
         binding = tasks.create_task(store.bind_number(person(), 99))
         await asyncio.sleep(0)
         binding.cancel()
-    await store.check_writable()  # type: ignore[attr-defined]
+    await store.check_writable()
     assert await store.claim_numbers([person()]) == {person(): 99}
 
 
