@@ -112,32 +112,55 @@ async def one_round(
     return count / (receiving.result() - started), numbers
 
 
-async def measure_relay(events: int, rounds: int) -> tuple[list[float], float]:
-    """The relay's rates, and its processor seconds for all rounds."""
+class Measured:
+    """One of the two programs, up and connected, and what its rounds gave."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, platform: str, connection: ClientConnection, pid: int
+    ) -> None:
+        self.pid = pid
+        self.rates: list[float] = []
+        self.cpu_seconds = 0.0
+        self.lost = self.doubled = self.reordered = 0
+        self._session = session
+        self._platform = platform
+        self._connection = connection
+
+    async def measure(self, events: int, *, counts: bool) -> None:
+        """One round; the first one of each warms up and does not count."""
+        before = cpu_seconds(self.pid)
+        rate, numbers = await one_round(self._session, self._platform, self._connection, events)
+        self.lost += events - len(set(numbers))
+        self.doubled += len(numbers) - len(set(numbers))
+        self.reordered += sum(later < earlier for earlier, later in itertools.pairwise(numbers))
+        if counts:
+            self.rates.append(rate)
+            self.cpu_seconds += cpu_seconds(self.pid) - before
+
+
+@contextlib.asynccontextmanager
+async def running_relay(session: aiohttp.ClientSession) -> AsyncIterator[Measured]:
+    """The plain relay, with a platform of its own."""
     port, out = free_port(), free_port()
     platform = f"http://127.0.0.1:{port}"
     with process(str(HERE / "platform_side.py"), str(port)):
-        async with aiohttp.ClientSession() as session:
-            await until_up(session, f"{platform}/gateway/bot")
-            relay = process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out))
-            with relay as child:
-                async with client(f"ws://127.0.0.1:{out}") as connection:
-                    await until_up(session, f"{platform}/bench/wait")
-                    rates = []
-                    used = 0.0
-                    for _ in range(rounds + 1):
-                        before = cpu_seconds(child.pid)
-                        rate, _ = await one_round(session, platform, connection, events)
-                        rates.append(rate)
-                        used += cpu_seconds(child.pid) - before if len(rates) > 1 else 0.0
-    return rates[1:], used
+        await until_up(session, f"{platform}/gateway/bot")
+        relay = process(str(HERE / "relay.py"), f"ws://127.0.0.1:{port}/websocket/", str(out))
+        with relay as child:
+            async with client(f"ws://127.0.0.1:{out}") as connection:
+                await until_up(session, f"{platform}/bench/wait")
+                yield Measured(session, platform, connection, child.pid)
 
 
-async def measure_bridge(events: int, rounds: int) -> tuple[list[float], dict[str, Any]]:
-    """The bridge's rates, and what else is worth knowing."""
+@contextlib.asynccontextmanager
+async def running_bridge(
+    session: aiohttp.ClientSession, facts: dict[str, Any]
+) -> AsyncIterator[Measured]:
+    """The bridge with its durable store, with a platform of its own."""
     port, out = free_port(), free_port()
     platform = f"http://127.0.0.1:{port}"
-    facts: dict[str, Any] = {"lost": 0, "doubled": 0, "reordered": 0}
+    urls = {"api_url": platform, "token_url": f"{platform}/app/getAppAccessToken"}
+    account = {"app_id": "102000001", "app_secret": "benchmark", "platform": urls}
     with (
         tempfile.TemporaryDirectory() as folder,
         process(str(HERE / "platform_side.py"), str(port)),
@@ -146,61 +169,48 @@ async def measure_bridge(events: int, rounds: int) -> tuple[list[float], dict[st
         config.write_text(
             json.dumps(
                 {
-                    "accounts": [
-                        {
-                            "app_id": "102000001",
-                            "app_secret": "benchmark",
-                            "platform": {
-                                "api_url": platform,
-                                "token_url": f"{platform}/app/getAppAccessToken",
-                            },
-                        }
-                    ],
+                    "accounts": [account],
                     "server": {"port": out},
                     "store": {"url": f"sqlite:///{folder}/onebridge.db"},
                     "log": {"level": "warning"},
                 }
             )
         )
-        async with aiohttp.ClientSession() as session:
-            await until_up(session, f"{platform}/gateway/bot")
-            started = time.perf_counter()
-            with process("-m", "onebridge", "run", "-c", str(config)) as bridge:
-                await until_up(session, f"{platform}/bench/wait")
-                facts["start_seconds"] = round(time.perf_counter() - started, 2)
-                async with client(f"ws://127.0.0.1:{out}/") as connection:
-                    await connection.recv()
-                    facts["idle_mib"] = round(resident_mib(bridge.pid), 1)
-                    rates = []
-                    used = 0.0
-                    for _ in range(rounds + 1):
-                        before = cpu_seconds(bridge.pid)
-                        rate, numbers = await one_round(session, platform, connection, events)
-                        rates.append(rate)
-                        used += cpu_seconds(bridge.pid) - before if len(rates) > 1 else 0.0
-                        facts["lost"] += events - len(set(numbers))
-                        facts["doubled"] += len(numbers) - len(set(numbers))
-                        facts["reordered"] += sum(
-                            later < earlier for earlier, later in itertools.pairwise(numbers)
-                        )
-                    facts["cpu_seconds"] = used
-                    facts["loaded_mib"] = round(resident_mib(bridge.pid), 1)
-    return rates[1:], facts
+        await until_up(session, f"{platform}/gateway/bot")
+        started = time.perf_counter()
+        with process("-m", "onebridge", "run", "-c", str(config)) as bridge:
+            await until_up(session, f"{platform}/bench/wait")
+            facts["start_seconds"] = round(time.perf_counter() - started, 2)
+            async with client(f"ws://127.0.0.1:{out}/") as connection:
+                await connection.recv()
+                facts["idle_mib"] = round(resident_mib(bridge.pid), 1)
+                yield Measured(session, platform, connection, bridge.pid)
+                facts["loaded_mib"] = round(resident_mib(bridge.pid), 1)
 
 
 async def main() -> None:
-    """Measure both and print the ratio."""
+    """Measure both, in turns, and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    relay, relay_cpu = await measure_relay(options.events, options.rounds)
-    bridge, facts = await measure_bridge(options.events, options.rounds)
-    ratio = statistics.median(bridge) / statistics.median(relay)
+    facts: dict[str, Any] = {}
+    async with (
+        aiohttp.ClientSession() as session,
+        running_relay(session) as relay,
+        running_bridge(session, facts) as bridge,
+    ):
+        for number in range(options.rounds + 1):
+            # In turns, so that a machine whose speed drifts is fair to both.
+            await relay.measure(options.events, counts=number > 0)
+            await bridge.measure(options.events, counts=number > 0)
+    ratio = statistics.median(bridge.rates) / statistics.median(relay.rates)
+    facts.update(lost=bridge.lost, doubled=bridge.doubled, reordered=bridge.reordered)
+    facts["cpu_ratio"] = round(bridge.cpu_seconds / relay.cpu_seconds, 2)
     print(f"event throughput: {ratio:.2f} x the plain relay (target 0.30 now, 0.50 later)")
-    print(f"  spread over rounds: relay {_spread(relay)}, onebridge {_spread(bridge)}")
-    print(f"  processor time per event: {facts['cpu_seconds'] / relay_cpu:.1f} x the relay's")
+    print(f"  spread over rounds: relay {_spread(relay.rates)}, onebridge {_spread(bridge.rates)}")
+    print(f"  processor time per event: {facts['cpu_ratio']:.1f} x the relay's")
     print(f"  lost {facts['lost']}, doubled {facts['doubled']}, reordered {facts['reordered']}")
     print(f"  memory: idle {facts['idle_mib']} MiB, after load {facts['loaded_mib']} MiB")
     print(f"  start to READY: {facts['start_seconds']} s")

@@ -235,15 +235,19 @@ class Intake:
         messages = [event for event in parsed if isinstance(event, MessageEvent)]
         others = [event for event in parsed if isinstance(event, ManagementEvent)]
         known = await self._resolve(messages, others)
-        # One number for each message, and one more for a quote of something never seen.
-        numbers = iter(await self._store.allot_message_ids(2 * len(messages)))
+        # One number for each message, and one for each quote: it may be of something never seen.
+        quotes = sum(event.quote is not None for event in messages)
+        numbers = iter(await self._store.allot_message_ids(len(messages) + quotes))
         items: list[Inbound | DeadLetter] = []
         for item, event in zip(dispatches, parsed, strict=True):
             if isinstance(event, DeadLetter):
                 items.append(event)
             else:
-                two = (next(numbers), next(numbers)) if isinstance(event, MessageEvent) else (0, 0)
-                items.append(self._translate(item, event, Numbers(*two), known))
+                allotted = Numbers(0, 0)
+                if isinstance(event, MessageEvent):
+                    quotes_one = event.quote is not None
+                    allotted = Numbers(next(numbers), next(numbers) if quotes_one else 0)
+                items.append(self._translate(item, event, allotted, known))
         position = None
         if isinstance(first, Dispatch) and first.session_id:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
