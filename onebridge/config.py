@@ -128,6 +128,7 @@ class OneBotSettings(Part, frozen=True):
     message_format: Format = "array"
     heartbeat_interval: Seconds = 15.0
     action_timeout: PositiveSeconds = 25.0
+    rate_limit_interval: Seconds = 0.5
     strict: bool = False
     guild_as: Literal["group", "guild"] = "group"
     mention_self: bool = True

@@ -84,6 +84,7 @@ MEANINGS = {
     "onebot.message_format": "`message` in events: segments, or a CQ string.",
     "onebot.heartbeat_interval": "Between heartbeat events; 0 sends none.",
     "onebot.action_timeout": "Every action is answered within this time.",
+    "onebot.rate_limit_interval": "Between two actions that were asked for with `_rate_limited`.",
     "onebot.strict": "Follow the letter of the standard where living implementations differ.",
     "onebot.guild_as": "A guild channel is a group, which every framework understands, or "
     "go-cqhttp's guild events.",

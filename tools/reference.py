@@ -16,7 +16,8 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
-from onebridge.bridge.actions import Actions
+from onebridge.bridge.actions.impossible import IMPOSSIBLE
+from onebridge.bridge.actions.table import TABLE
 from onebridge.cli import main
 from onebridge.config import Config, EventFilter, Part
 from onebridge.config_file import schema
@@ -43,11 +44,22 @@ CLI_INTRODUCTION = """# Command line
 
 ACTIONS_INTRODUCTION = """# Actions
 
-<!-- Written by `make docs` from onebridge/bridge/actions.py. -->
+<!-- Written by `make docs` from onebridge/bridge/actions. -->
 
 What applications can ask for, over every transport. Ids may be numbers, their decimal text, or
-openids. Each name also works with `_async` behind it. `get_supported_actions` answers with this
-list; any other name is answered with retcode 1404.
+openids. `get_supported_actions` answers with this list, `/openapi.json` with the same in the form
+of OpenAPI (`/docs` shows it; both want the access token). Actions that the platform can never serve
+are [listed below](#impossible-on-the-platform); any other name is answered with retcode 1404, over
+HTTP with status 404.
+
+Each name also works with `_async` or `_rate_limited` behind it. Rate-limited actions are carried
+out one after the other, `onebot.rate_limit_interval` apart. Both are answered with the result, as
+living implementations do; with `onebot.strict` they are answered at once with `async`, retcode 1.
+"""
+
+IMPOSSIBLE_INTRODUCTION = """## Impossible on the platform
+
+These are answered with retcode 1404 (over HTTP with status 200), and `wording` says why.
 """
 
 
@@ -176,21 +188,16 @@ def cli_page() -> str:
 
 def actions_page() -> str:
     """``docs/reference/actions.md``."""
-    nothing: Any = None
-    table = Actions(
-        bot=nothing,
-        people=nothing,
-        messaging=nothing,
-        targets=nothing,
-        quick=nothing,
-        status=dict,
-        strict=False,
-    ).table
     sections = [ACTIONS_INTRODUCTION]
-    for name, action in sorted(table.items()):
-        sections.append(f"## {name}\n\n{action.doc}\n")
-        if action.params:
-            sections.append(_params(action.params))
+    for name, row in sorted(TABLE.items()):
+        sections.append(f"## {name}\n\n{row.doc}\n")
+        if row.params:
+            sections.append(_params(row.params))
+    sections.append(IMPOSSIBLE_INTRODUCTION)
+    lines = ["| action | why not | 原因 |", "| --- | --- | --- |"]
+    for name, reason in sorted(IMPOSSIBLE.items()):
+        lines.append(f"| `{name}` | {reason.en} | {reason.zh} |")
+    sections.append("\n".join(lines) + "\n")
     return "\n".join(sections)
 
 

@@ -11,15 +11,11 @@ import msgspec
 
 from onebridge.app.intents import granted_intents, remember_missing
 from onebridge.app.platform_clock import PlatformClock
-from onebridge.app.wiring import connections, intake_settings, reports_self
+from onebridge.app.wiring import connections, intake_settings, reports_self, wire_actions
 from onebridge.bridge.acknowledge import Acknowledgements
-from onebridge.bridge.actions import Actions
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
-from onebridge.bridge.people import People
-from onebridge.bridge.quick import QuickOperations
-from onebridge.bridge.targets import Targets
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config, PlatformUrls
 from onebridge.delivery.outbox import Outbox
@@ -115,6 +111,7 @@ class Account:
         self._self_id = 0
         self._bot: Bot | None = None
         self._intake: Intake | None = None
+        self._tasks: asyncio.TaskGroup | None = None
         self._shards: list[asyncio.Task[None]] = []
         self._connections: list[asyncio.Task[None]] = []
         self.own_openids: set[str] = set()
@@ -172,6 +169,17 @@ class Account:
         """What ``get_status`` answers and heartbeats carry."""
         online = self.is_online
         return {"online": online, "good": online and self.state is AccountState.RUNNING}
+
+    def reconnect(self, delay: float) -> None:
+        """Hang up every shard after so many seconds; they connect again and resume."""
+
+        async def hang_up() -> None:
+            await pause(delay)
+            for gateway in self._gateways.values():
+                await gateway.hang_up()
+
+        if self._tasks is not None:
+            self._tasks.create_task(hang_up(), name=f"reconnect {self.app_id}")
 
     async def run(self) -> None:
         """Work until cancelled; ``stop_sources``, ``drain`` and ``disconnect`` make that orderly.
@@ -276,21 +284,12 @@ class Account:
             message_format=config.onebot.message_format,
             guild_as=config.onebot.guild_as,
         )
-        targets = Targets(self.app_id, store)
-        actions = Actions(
-            bot=self,
-            people=People(self, store),
-            messaging=messaging,
-            targets=targets,
-            quick=QuickOperations(messaging, targets, at_sender=config.onebot.strict),
-            status=self.status,
-            strict=config.onebot.strict,
-        )
+        self._tasks = tasks
         self._bot = Bot(
             account=self.app_id,
             self_id=self._self_id,
             events=ring,
-            actions=actions,
+            actions=wire_actions(config, self, messaging, self._rest, store),
             status=self.status,
             tasks=tasks,
             action_timeout=config.onebot.action_timeout,

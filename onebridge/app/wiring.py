@@ -1,16 +1,25 @@
 """What each part needs of the configuration, and what is connected to an account."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
+from onebridge.bridge.actions.dispatch import Actions
+from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.inbound import IntakeSettings
+from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.people import People
+from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.sending import Call
+from onebridge.bridge.targets import Targets
 from onebridge.clock import Clock
 from onebridge.config import Config
 from onebridge.keys import AppId
+from onebridge.onebot.actions import Response
 from onebridge.onebot.hub import Service
 from onebridge.onebot.transports.http_post import HttpPostApplication
 from onebridge.onebot.transports.ws_reverse import ReverseWebSocket
-from onebridge.store.ports import DeliveryStore
+from onebridge.qq.rest import QQRest
+from onebridge.store.ports import DeliveryStore, Store
 from onebridge.translate.to_onebot import TranslationSettings
 
 
@@ -22,6 +31,64 @@ class Connection(Protocol):
     async def run(self) -> None:
         """Until cancelled."""
         ...
+
+
+class Owner(Protocol):
+    """The account whose actions are wired."""
+
+    @property
+    def account(self) -> AppId:
+        """Its key."""
+        ...
+
+    @property
+    def self_id(self) -> int:
+        """The bot's number."""
+        ...
+
+    @property
+    def nickname(self) -> str:
+        """The bot's name."""
+        ...
+
+    @property
+    def guild_user_id(self) -> str:
+        """What the guild world calls the bot."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """What ``get_status`` answers."""
+        ...
+
+    def reconnect(self, delay: float) -> None:
+        """Connect to the platform anew, after so many seconds."""
+        ...
+
+
+def wire_actions(
+    config: Config, owner: Owner, messaging: Messaging, rest: QQRest, store: Store
+) -> Actions:
+    """What an account can be asked to do."""
+    targets = Targets(owner.account, store)
+
+    async def act(call: Call, action: str, params: Mapping[str, Any]) -> Response:
+        return await actions.act(call, action, params)
+
+    strict = config.onebot.strict
+    context = Context(
+        bot=owner,
+        people=People(owner, store),
+        messaging=messaging,
+        targets=targets,
+        quick=QuickOperations(messaging, targets, act=act, at_sender=strict),
+        rest=rest,
+        store=store,
+        status=owner.status,
+        reconnect=owner.reconnect,
+        guild_as=config.onebot.guild_as,
+    )
+    actions = Actions(context, strict=strict, rate_limit_interval=config.onebot.rate_limit_interval)
+    return actions
 
 
 def intake_settings(config: Config) -> IntakeSettings:

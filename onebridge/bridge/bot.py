@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from onebridge.bridge.actions import Actions
+from onebridge.bridge.actions.dispatch import Actions, Later
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import wanted_number
 from onebridge.errors import ActionError, StoreError
@@ -20,6 +20,10 @@ log = get_logger(__name__)
 POSTING_SHARE = 0.9
 """Share of the action timeout in which a message may begin to be posted; the rest is for posting,
 or a full lane would end in answers that nobody can be sure of."""
+
+
+MAX_LATER = 4096
+"""Actions that were answered with ``async`` and are not done yet; more are refused."""
 
 
 class Bot:
@@ -58,11 +62,18 @@ class Bot:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self._later = 0
 
     async def call(self, request: Request) -> Response:
         """Carry out one action; see ``Service.call``."""
         if self._stopping:
             return fail(Retcode.STOPPING, "onebridge is stopping", request.echo)
+        try:
+            later = self._actions.accept(request)
+        except ActionError as error:
+            return fail_with(error, request.echo)
+        if later is not None:
+            return self._answer_at_once(request, later)
         task = self._tasks.create_task(self._answer(request), name=f"action {request.action}")
         return await asyncio.shield(task)
 
@@ -78,6 +89,27 @@ class Bot:
     async def idle(self) -> None:
         """Return when every action is answered."""
         await self._idle.wait()
+
+    def _answer_at_once(self, request: Request, later: Later) -> Response:
+        if self._later >= MAX_LATER:
+            wording = f"{MAX_LATER} actions that were answered already are not done yet"
+            return fail(Retcode.BUSY, wording, request.echo)
+        self._later += 1
+        self._tasks.create_task(self._do_later(later), name=f"later {request.action}")
+        return Response("async", int(Retcode.ASYNC), echo=request.echo)
+
+    async def _do_later(self, later: Later) -> None:
+        try:
+            if later.in_turn:
+                async with self._actions.pace.turn():
+                    response = await self._answer(later.request)
+            else:
+                response = await self._answer(later.request)
+        finally:
+            self._later -= 1
+        if response.status == "failed":
+            action = later.request.action
+            log.warning("action.failed_later", action=action, reason=response.wording)
 
     async def _answer(self, request: Request) -> Response:
         start_by = asyncio.get_running_loop().time() + self._action_timeout * POSTING_SHARE

@@ -207,7 +207,16 @@ class Messaging:
         Raises:
             ActionError: 102, it is unknown.
         """
-        record = await self._find(message_id)
+        return self._shown(await self._find(message_id))
+
+    async def history(
+        self, conversation: Conversation, *, before: int, limit: int
+    ) -> list[dict[str, Any]]:
+        """Messages of a conversation older than ``before`` (0: the newest), oldest first."""
+        records = await self._store.message_history(conversation, before=before, limit=limit)
+        return [self._shown(record) for record in records]
+
+    def _shown(self, record: MessageRecord) -> dict[str, Any]:
         body = record.event if self._message_format == "array" else string_format(record.event)
         event: dict[str, Any] = orjson.loads(body)
         return {key: value for key, value in event.items() if key not in HIDDEN_KEYS}

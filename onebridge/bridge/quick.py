@@ -1,7 +1,7 @@
 """Quick operations: what an application's answer to an event asks for (onebot11.md section 5)."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 from onebridge.bridge.messaging import Hints, Messaging
 from onebridge.bridge.sending import Call
@@ -9,28 +9,112 @@ from onebridge.bridge.targets import Targets
 from onebridge.errors import ActionError
 from onebridge.keys import Conversation
 from onebridge.observability import counters, get_logger
+from onebridge.onebot.actions import Response
 from onebridge.onebot.messages import parse_message
-from onebridge.onebot.params import BOOL, ID, INT, STR, Param, coerce
+from onebridge.onebot.params import BOOL, ID, INT, JSON, STR, Param, coerce
 from onebridge.onebot.segments import Segment, text
 
 log = get_logger(__name__)
 
+Act = Callable[[Call, str, Mapping[str, Any]], Awaitable[Response]]
+"""Carries out an action by its name and params."""
+
 CONTEXT = (
     Param("post_type", STR),
     Param("message_type", STR),
+    Param("request_type", STR),
+    Param("sub_type", STR),
     Param("user_id", ID),
     Param("group_id", ID),
     Param("message_id", INT),
+    Param("flag", STR),
+    Param("anonymous", JSON),
 )
 """All that is read of a context: frameworks leave the rest out."""
 
+MESSAGE_KEYS = (
+    Param("auto_escape", BOOL, default=False),
+    Param("delete", BOOL, default=False),
+    Param("kick", BOOL, default=False),
+    Param("reject_add_request", BOOL, default=False),
+    Param("ban", BOOL, default=False),
+    Param("ban_duration", INT, default=1800),
+)
+
+REQUEST_KEYS = (
+    Param("approve", BOOL),
+    Param("remark", STR, default=""),
+    Param("reason", STR, default=""),
+)
+
+
+class Step(NamedTuple):
+    """An action that an operation asks for, beside its reply."""
+
+    key: str
+    action: str
+    params: Mapping[str, Any]
+
+
+def steps(event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Step]:
+    """The actions that an operation asks for, in go-cqhttp's order; the reply is none of them.
+
+    Args:
+        event: A context, read by ``CONTEXT``.
+        operation: As it came.
+
+    Raises:
+        ActionError: 1400, a value of the operation is not what it should be.
+    """
+    if event["post_type"] == "request":
+        return _decide(event, operation)
+    if event["post_type"] != "message":
+        return []
+    wanted = coerce(operation, MESSAGE_KEYS)
+    found = []
+    if wanted["delete"] and event["message_id"]:
+        found.append(Step("delete", "delete_msg", {"message_id": event["message_id"]}))
+    if event["message_type"] == "group":
+        member = {"group_id": event["group_id"], "user_id": event["user_id"]}
+        if wanted["kick"]:
+            reject = {"reject_add_request": wanted["reject_add_request"]}
+            found.append(Step("kick", "set_group_kick", {**member, **reject}))
+        if wanted["ban"]:
+            duration = {"duration": wanted["ban_duration"]}
+            found.append(Step("ban", "set_group_ban", {**member, **duration}))
+    return found
+
+
+def _decide(event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Step]:
+    wanted = coerce(operation, REQUEST_KEYS)
+    if wanted["approve"] is None:
+        return []
+    decision = {"flag": event["flag"], "approve": wanted["approve"]}
+    if event["request_type"] == "friend":
+        return [Step("approve", "set_friend_add_request", {**decision, "remark": wanted["remark"]})]
+    if event["request_type"] == "group":
+        about = {"sub_type": event["sub_type"] or "add", "reason": wanted["reason"]}
+        return [Step("approve", "set_group_add_request", {**decision, **about})]
+    return []
+
 
 class QuickOperations:
-    """Carries them out for one account."""
+    """Carries them out for one account.
 
-    def __init__(self, messaging: Messaging, targets: Targets, *, at_sender: bool) -> None:
+    Args:
+        messaging: Sends replies.
+        targets: Finds where to.
+        act: Carries out everything else.
+        at_sender: Whether a reply in a group begins with an ``at`` where the operation does not say
+            (the standard: yes; living implementations: no).
+    """
+
+    def __init__(
+        self, messaging: Messaging, targets: Targets, *, act: Act, at_sender: bool
+    ) -> None:
         self._messaging = messaging
         self._targets = targets
+        self._act = act
         self._at_sender = at_sender
 
     async def carry_out(
@@ -42,28 +126,37 @@ class QuickOperations:
             ActionError: 1400, the context or operation is not what it should be.
         """
         event = coerce(context, CONTEXT)
-        if event["post_type"] != "message":
-            return
+        wanted = steps(event, operation)
+        if event["post_type"] == "message":
+            segments = self._reply_of(event, operation)
+            if segments:
+                await self._reply(call, event, segments)
+        for step in wanted:
+            try:
+                answer = await self._act(call, step.action, step.params)
+            except ActionError as error:
+                _failed(step.key, str(error))
+            else:
+                if answer.status == "failed":
+                    _failed(step.key, answer.wording)
+
+    def _reply_of(self, event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Segment]:
+        reply = operation.get("reply")
+        if reply in (None, "", [], {}):
+            return []
         wanted = coerce(
             operation,
             (
                 Param("auto_escape", BOOL, default=False),
                 Param("at_sender", BOOL, default=self._at_sender),
-                Param("delete", BOOL, default=False),
             ),
         )
-        reply = operation.get("reply")
-        if reply not in (None, "", [], {}):
-            segments = parse_message(reply, auto_escape=wanted["auto_escape"])
-            if event["message_type"] == "group" and wanted["at_sender"] and event["user_id"]:
-                at = Segment("at", {"qq": str(event["user_id"])})
-                segments = [at, text(" "), *segments]
-            await self._reply(call, event, segments)
-        if wanted["delete"] and event["message_id"]:
-            try:
-                await self._messaging.recall(event["message_id"])
-            except ActionError as error:
-                _failed("delete", error)
+        segments = parse_message(reply, auto_escape=wanted["auto_escape"])
+        # Nobody can be mentioned who wrote anonymously.
+        has_sender = event["user_id"] and not event["anonymous"]
+        if event["message_type"] == "group" and wanted["at_sender"] and has_sender:
+            return [Segment("at", {"qq": str(event["user_id"])}), text(" "), *segments]
+        return segments
 
     async def _reply(self, call: Call, event: Mapping[str, Any], segments: list[Segment]) -> None:
         async def find() -> Conversation:
@@ -78,9 +171,9 @@ class QuickOperations:
         try:
             await self._messaging.send(call, find, segments, hints)
         except ActionError as error:
-            _failed("reply", error)
+            _failed("reply", str(error))
 
 
-def _failed(what: str, error: ActionError) -> None:
+def _failed(key: str, reason: str) -> None:
     counters["quick_operation.failed"] += 1
-    log.warning("quick_operation.failed", operation=what, error=str(error))
+    log.warning("quick_operation.failed", operation=key, reason=reason)

@@ -197,6 +197,10 @@ class Connection:
             raise failure
         return end
 
+    async def close(self) -> None:
+        """Hang up; ``run`` ends as it does when the platform closes, and the session is kept."""
+        await self._socket.close()
+
     async def _converse(self) -> None:
         """The conversation; always raises in the end."""
         async with asyncio.timeout(LOGIN_TIMEOUT):

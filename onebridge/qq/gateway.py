@@ -148,6 +148,11 @@ class Gateway:
         """Everything of that session up to ``seq`` is durable; a resume begins after it."""
         self._session.confirm(session_id, seq)
 
+    async def hang_up(self) -> None:
+        """End the connection, if there is one; ``run`` makes the next and resumes."""
+        if self._connection is not None:
+            await self._connection.close()
+
     async def run(self) -> NoReturn:
         """Stay connected until cancelled.
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from onebridge.bridge.actions import Actions
+from onebridge.bridge.actions.dispatch import Actions
 from onebridge.bridge.bot import Bot
 from onebridge.bridge.sending import Call
 from onebridge.errors import ActionError, StoreUnavailableError
@@ -21,6 +21,9 @@ class ScriptedActions:
 
     def __init__(self, act: Callable[[], Awaitable[Response]]) -> None:
         self._act = act
+
+    def accept(self, _request: Request) -> None:
+        return None
 
     async def carry_out(self, _call: Call) -> Response:
         return await self._act()

@@ -1,0 +1,234 @@
+"""Actions that applications know and the official platform can never serve.
+
+They are answered with retcode 1404 and HTTP 200, and say why, in both languages; a name that nobody
+knows is HTTP 404. Source: onebot11.md section 3 (column "QQ?"), qq-platform.md.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """Why something cannot be done."""
+
+    zh: str
+    en: str
+
+    @property
+    def wording(self) -> str:
+        """For the answer."""
+        return f"{self.zh} / {self.en}"
+
+
+_BY_REASON: Mapping[Reason, tuple[str, ...]] = {
+    Reason(
+        "官方机器人不能点赞, 也看不到点赞",
+        "bots of the official platform cannot like profiles, nor see who did",
+    ): (
+        "send_like",
+        "get_profile_like",
+        "get_profile_like_me",
+        "get_profile_like_count",
+    ),
+    Reason(
+        "官方平台没有踢出 QQ 群成员的接口",
+        "the official platform has no call that removes somebody from a QQ group",
+    ): ("set_group_kick", "set_group_kick_members", "batch_delete_group_member"),
+    Reason(
+        "官方平台没有全员禁言的接口, QQ 群只能禁言单个成员",
+        "the official platform has no call that mutes a whole QQ group, only single members",
+    ): ("set_group_whole_ban",),
+    Reason("官方平台没有匿名聊天", "the official platform has no anonymous chat"): (
+        "set_group_anonymous",
+        "set_group_anonymous_ban",
+    ),
+    Reason(
+        "官方平台不允许机器人更改 QQ 群的管理员、名片、头衔、名称、头像和设置",
+        "the official platform lets no bot change administrators, cards, titles, name, picture or"
+        " settings of a QQ group",
+    ): (
+        "set_group_admin",
+        "set_group_card",
+        "set_group_name",
+        "set_group_special_title",
+        "set_group_portrait",
+        "set_group_remark",
+        "set_group_add_option",
+        "set_group_search",
+        "set_group_robot_add_option",
+        "set_group_member_invite_policy",
+        "set_group_member_permissions",
+        "set_group_new_member_history_visibility",
+        "set_group_msg_mask",
+        "set_group_todo",
+        "complete_group_todo",
+        "cancel_group_todo",
+    ),
+    Reason(
+        "官方平台没有退群接口, 只能由群管理员移除机器人",
+        "the official platform has no call to leave a group; its administrators can remove the bot",
+    ): ("set_group_leave",),
+    Reason(
+        "官方平台没有加好友请求: 用户直接添加机器人, 机器人不能删除好友或改备注",
+        "the official platform has no friend requests: people add a bot without asking, and it can"
+        " neither remove nor rename them",
+    ): (
+        "set_friend_add_request",
+        "set_doubt_friends_add_request",
+        "delete_friend",
+        "delete_unidirectional_friend",
+        "set_friend_remark",
+        "set_friend_category",
+    ),
+    Reason(
+        "官方平台不提供群荣誉、群签到",
+        "the official platform tells nothing of honours and sign-ins",
+    ): (
+        "get_group_honor_info",
+        "send_group_sign",
+        "set_group_sign",
+    ),
+    Reason(
+        "官方平台没有 QQ 群公告的接口",
+        "the official platform has no calls for notices of QQ groups",
+    ): (
+        "_get_group_notice",
+        "_send_group_notice",
+        "_del_group_notice",
+        "_delete_group_notice",
+    ),
+    Reason(
+        "官方平台没有群文件管理的接口, 机器人只能把文件作为消息发送",
+        "the official platform has no calls for a group's file store; a bot can only send a file as"
+        " a message",
+    ): (
+        "delete_group_file",
+        "create_group_file_folder",
+        "delete_group_folder",
+        "get_group_file_system_info",
+        "get_group_files_by_folder",
+        "move_group_file",
+        "trans_group_file",
+        "rename_group_file",
+        "set_group_file_forever",
+        "rename_group_file_folder",
+    ),
+    Reason("官方平台没有群相册的接口", "the official platform has no calls for albums"): (
+        "get_qun_album_list",
+        "get_group_album_media_list",
+        "upload_image_to_qun_album",
+        "del_group_album_media",
+        "set_group_album_media_like",
+        "cancel_group_album_media_like",
+        "do_group_album_comment",
+        "get_group_album_list",
+        "create_group_album",
+        "delete_group_album",
+        "upload_group_album",
+    ),
+    Reason(
+        "官方平台没有闪传和在线文件",
+        "the official platform has neither flash transfer nor online files",
+    ): (
+        "create_flash_task",
+        "send_flash_msg",
+        "get_share_link",
+        "download_fileset",
+        "get_fileset_info",
+        "get_flash_file_list",
+        "get_flash_file_url",
+        "get_fileset_id",
+        "get_flash_file_info",
+        "download_flash_file",
+        "get_flash_file_download_urls",
+        "upload_flash_file",
+        "reshare_flash_file",
+        "send_online_file",
+        "send_online_folder",
+        "get_online_file_msg",
+        "receive_online_file",
+        "refuse_online_file",
+        "cancel_online_file",
+    ),
+    Reason("官方机器人不能戳一戳", "bots of the official platform cannot poke"): (
+        "group_poke",
+        "friend_poke",
+        "send_poke",
+    ),
+    Reason(
+        "官方平台不允许机器人更改自己的资料、头像和在线状态",
+        "the official platform lets no bot change its own profile, picture or presence",
+    ): (
+        "set_qq_profile",
+        "set_qq_avatar",
+        "set_self_longnick",
+        "set_online_status",
+        "set_diy_online_status",
+    ),
+    Reason(
+        "官方平台不提供这项 QQ 客户端功能",
+        "this is a function of QQ's own clients that the official platform does not offer",
+    ): (
+        "ocr_image",
+        ".ocr_image",
+        ".get_word_slices",
+        "translate_en2zh",
+        "get_ai_characters",
+        "get_ai_record",
+        "send_group_ai_record",
+        "fetch_custom_face_detail",
+        "add_custom_face",
+        "delete_custom_face",
+        "set_custom_face_desc",
+        "get_recommend_face",
+        "get_collection_list",
+        "create_collection",
+        "click_inline_keyboard_button",
+        "ArkSharePeer",
+        "send_ark_share",
+        "ArkShareGroup",
+        "send_group_ark_share",
+        "get_mini_app_ark",
+        "send_qzone_msg",
+        "delete_qzone_msg",
+        "qidian_get_account_info",
+        "_get_vip_info",
+        "nc_get_user_status",
+    ),
+    Reason(
+        "这是其他程序的内部功能, 与官方平台无关",
+        "this is an inner function of another program, which means nothing on the official"
+        " platform",
+    ): (
+        "nc_get_packet_status",
+        "nc_get_rkey",
+        "get_rkey",
+        "get_rkey_server",
+        "get_clientkey",
+        "send_packet",
+        "send_pb",
+        "bot_exit",
+        "scan_qrcode",
+        "get_config",
+        "set_config",
+        "llonebot_debug",
+        "reload_event_filter",
+        "reboot_normal",
+        "test_auto_register_01",
+        "test_auto_register_02",
+        "test_download_stream",
+        "clean_data_dir",
+        "clean_plugin_log",
+        "set_restart_plugin",
+        ".check_update",
+    ),
+    Reason("讨论组已不存在", "QQ has no discussion groups any more"): (
+        "send_discuss_msg",
+        "set_discuss_leave",
+    ),
+}
+
+IMPOSSIBLE: Mapping[str, Reason] = {
+    name: reason for reason, names in _BY_REASON.items() for name in names
+}
+"""Name → why not. An action that becomes possible moves from here to the rows of its subject."""
