@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from onebridge.app.account import Account, AccountState, Platform, Shared
+from onebridge.app.api_pages import add_api_pages
 from onebridge.app.embedded import EmbeddedPlatform
 from onebridge.bridge.bot import Bots
 from onebridge.clock import Clock, SystemClock
@@ -187,6 +188,7 @@ class Process:
             alive=self._alive,
             ready=lambda: self._ready(store),
         )
+        add_api_pages(app)
         runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         site = web.TCPSite(runner, server.host, server.port, reuse_address=True)

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
-import orjson
 
 from onebridge.bridge.refusals import refused
+from onebridge.bridge.remembered import Remembered
 from onebridge.bridge.sending import Call, Sending, accepted, delivered, not_remembered
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
@@ -24,7 +24,7 @@ from onebridge.errors import (
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.media.upload import MediaUploads
 from onebridge.onebot.actions import Response, Retcode, fail_with
-from onebridge.onebot.events import string_format, to_json
+from onebridge.onebot.events import to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
 from onebridge.qq.calls import RecallMessage, SendPlan
@@ -40,10 +40,6 @@ GUILD_SCENES = frozenset({Scene.CHANNEL, Scene.DM})
 
 REMEMBER_SECONDS = 1.0
 """How much later than its deadline an action may answer, to store what was sent by then."""
-
-HIDDEN_KEYS = frozenset({"post_type", "target_id", "qq"})
-"""Keys of a stored event that ``get_msg`` does not answer: a ``post_type`` makes NoneBot take the
-answer for an event."""
 
 
 class Self(Protocol):
@@ -109,9 +105,9 @@ class Messaging:
         self._settings = settings
         self._clock = clock
         self._report_self = report_self
-        self._message_format = message_format
         self._guild_as = guild_as
         self.lanes = Lanes()
+        self.remembered = Remembered(bot.account, store, message_format)
         # Held from finding the conversation to entering its lane, so that messages enter in the
         # order in which they were asked for, however long finding takes.
         self._entrance = asyncio.Lock()
@@ -186,7 +182,7 @@ class Messaging:
         Raises:
             ActionError: 102, it is unknown; 103, the platform refused.
         """
-        record = await self._find(message_id)
+        record = await self.remembered.find(message_id)
         if not record.msg_ids:
             why = (
                 "was delivered, but the platform's answer with its id was lost"
@@ -200,41 +196,6 @@ class Messaging:
             except REFUSALS as error:
                 raise refused(error) from error
         await self._store.forget_message(message_id)
-
-    async def get_message(self, message_id: int) -> dict[str, Any]:
-        """A message that was seen or sent, in the shape of an event without ``post_type``.
-
-        Raises:
-            ActionError: 102, it is unknown.
-        """
-        return self._shown(await self._find(message_id))
-
-    async def history(
-        self, conversation: Conversation, *, before: int, limit: int
-    ) -> list[dict[str, Any]]:
-        """Messages of a conversation older than ``before`` (0: the newest), oldest first."""
-        records = await self._store.message_history(conversation, before=before, limit=limit)
-        return [self._shown(record) for record in records]
-
-    def _shown(self, record: MessageRecord) -> dict[str, Any]:
-        body = record.event if self._message_format == "array" else string_format(record.event)
-        event: dict[str, Any] = orjson.loads(body)
-        return {key: value for key, value in event.items() if key not in HIDDEN_KEYS}
-
-    async def conversation_of(self, message_id: int) -> Conversation | None:
-        """Where a message was said, if it is known."""
-        record = await self._store.find_message(message_id)
-        return record.conversation if record is not None else None
-
-    async def _find(self, message_id: int) -> MessageRecord:
-        record = await self._store.find_message(message_id)
-        if record is None or record.conversation.account != self._bot.account:
-            raise ActionError(
-                Retcode.UNKNOWN_TARGET,
-                f"message_id {message_id} is unknown: it was never seen, was recalled, or is older"
-                " than store.message_days",
-            )
-        return record
 
     async def _prepare(
         self, conversation: Conversation, segments: Message, hints: Hints

@@ -48,35 +48,28 @@ MAX_HISTORY = 200
 
 async def send_private_msg(context: Context, call: Call, params: Params) -> Response:
     """To a person."""
-    return await _send(context, call, params, private=params["user_id"])
+    return await send(context, call, params, private=params["user_id"])
 
 
 async def send_group_msg(context: Context, call: Call, params: Params) -> Response:
     """To a group or channel."""
-    return await _send(context, call, params, group=params["group_id"])
+    return await send(context, call, params, group=params["group_id"])
 
 
 async def send_msg(context: Context, call: Call, params: Params) -> Response:
     """To whichever of the two is named; with both and no type, to the group."""
     kind, user_id, group_id = (params[key] for key in ("message_type", "user_id", "group_id"))
     if kind == "private" or (kind is None and group_id is None):
-        if user_id is None:
+        if kind is None and user_id is None:
             raise ActionError(
                 Retcode.BAD_REQUEST,
-                "param user_id is missing; it should be a number, its decimal text or an openid"
-                if kind == "private"
-                else "params user_id and group_id are both missing; one of them is needed",
+                "params user_id and group_id are both missing; one of them is needed",
             )
-        return await _send(context, call, params, private=user_id)
-    if group_id is None:
-        raise ActionError(
-            Retcode.BAD_REQUEST,
-            "param group_id is missing; it should be a number, its decimal text or an openid",
-        )
-    return await _send(context, call, params, group=group_id)
+        return await send(context, call, params, private=needed("user_id", user_id))
+    return await send(context, call, params, group=needed("group_id", group_id))
 
 
-async def _send(
+async def send(
     context: Context,
     call: Call,
     params: Params,
@@ -84,6 +77,12 @@ async def _send(
     private: int | str | None = None,
     group: int | str | None = None,
 ) -> Response:
+    """Send ``params["message"]`` to one of the two.
+
+    Raises:
+        ActionError: It was not sent, or not all of it.
+    """
+
     async def find() -> Conversation:
         if group is not None:
             return await context.targets.group(group)
@@ -102,7 +101,7 @@ async def delete_msg(context: Context, _call: Call, params: Params) -> None:
 
 async def get_msg(context: Context, _call: Call, params: Params) -> dict[str, Any]:
     """A message seen or sent."""
-    return await context.messaging.get_message(params["message_id"])
+    return await context.messaging.remembered.get_message(params["message_id"])
 
 
 async def get_group_msg_history(context: Context, _call: Call, params: Params) -> dict[str, Any]:
@@ -118,8 +117,22 @@ async def get_friend_msg_history(context: Context, _call: Call, params: Params) 
 async def _history(context: Context, chat: Conversation, params: Params) -> dict[str, Any]:
     limit = min(max(params["count"], 1), MAX_HISTORY)
     before = max(params["message_seq"] or 0, 0)
-    messages = await context.messaging.history(chat, before=before, limit=limit)
+    messages = await context.messaging.remembered.history(chat, before=before, limit=limit)
     return {"messages": messages[::-1] if params["reverseOrder"] else messages}
+
+
+def needed(name: str, value: int | str | None) -> int | str:
+    """An id that only some of an action's ways need.
+
+    Raises:
+        ActionError: 1400, it is missing.
+    """
+    if value is None:
+        raise ActionError(
+            Retcode.BAD_REQUEST,
+            f"param {name} is missing; it should be a number, its decimal text or an openid",
+        )
+    return value
 
 
 ROWS = (

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHeader, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 
 from onebridge.clock import Clock
@@ -166,7 +166,9 @@ class ReverseWebSocket:
     def _dial(self, role: ClientRole, url: str) -> connect:
         headers = {"X-Self-ID": str(self._service.self_id), "X-Client-Role": role.value}
         if self._settings.access_token:
-            headers["Authorization"] = f"Bearer {self._settings.access_token}"
+            # Headers hold bytes, one for each character here: UTF-8 is what frameworks expect.
+            value = f"Bearer {self._settings.access_token}"
+            headers["Authorization"] = value.encode().decode("latin-1")
         return connect(
             url,
             additional_headers=headers,
@@ -359,4 +361,6 @@ def _endpoints(settings: ReverseWebSocketSettings) -> dict[ClientRole, str]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, InvalidStatus):
         return f"the handshake was answered with HTTP {error.response.status_code}"
+    if isinstance(error, InvalidHeader):
+        return f"the {error.name} header has characters that cannot be sent"  # it is a secret
     return str(error) or type(error).__name__
