@@ -1,8 +1,8 @@
 """Write the generated pages: ``python -m tools.reference`` (``make docs``).
 
 ``docs/reference/config.md`` and ``docs/config.schema.json`` come from the configuration types,
-``docs/reference/cli.md`` from the commands, ``docs/reference/actions.md`` from the action table. A
-test compares them with what is checked in.
+``docs/reference/cli.md`` from the commands, ``docs/reference/actions.md`` from the action table,
+``docs/conformance.md`` from the checklist. A test compares them with what is checked in.
 """
 
 import json
@@ -23,6 +23,7 @@ from onebridge.config import Config, EventFilter, Part
 from onebridge.config_file import schema
 from onebridge.onebot.params import Param
 from tools.config_meanings import MEANINGS, PLANNED
+from tools.conformance import conformance_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -232,6 +233,7 @@ def pages() -> dict[Path, str]:
         DOCS / "reference" / "config.md": config_page(),
         DOCS / "reference" / "cli.md": cli_page(),
         DOCS / "reference" / "actions.md": actions_page(),
+        DOCS / "conformance.md": conformance_page(),
         DOCS / "config.schema.json": config_schema(),
     }
 

@@ -84,7 +84,7 @@ async def get_forward_msg(context: Context, _call: Call, params: Params) -> dict
 
 
 def _node(node: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    content = node.get("content", node.get("message"))
+    content = _stored(node.get("content", node.get("message")))
     segments = [
         {"type": part.type, "data": part.data}
         for part in (parse_message(content) if content is not None else ())
@@ -101,6 +101,16 @@ def _node(node: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
         "content": segments,
         "message": segments,
     }
+
+
+def _stored(content: Any) -> Any:
+    """A node's content as it was given: stored events hold texts only, so arrays became JSON."""
+    if not (isinstance(content, str) and content.startswith(("[{", "{"))):
+        return content
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content
 
 
 ROWS = (
