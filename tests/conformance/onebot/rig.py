@@ -282,6 +282,10 @@ class App:
     def on(self, path: str) -> list[Socket]:
         return [one for one in self.sockets if _path(one.connection) == path]
 
+    def has(self, count: int) -> bool:
+        """Whether so many connections were made."""
+        return len(self.sockets) >= count
+
     def asked(self, path: str) -> list[Handshake]:
         return [shake for shake in self.handshakes if shake.path == path]
 

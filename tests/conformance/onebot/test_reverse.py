@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -167,7 +168,7 @@ async def test_one_socket_at_a_time(tmp_path_factory: Any) -> None:
         ) as bridge,
     ):
         for count in range(1, 4):
-            await bridge.until(lambda wanted=count: len(app.sockets) >= wanted)
+            await bridge.until(partial(app.has, count))
             await app.sockets[-1].connection.close()
         await bridge.until(lambda: len(app.sockets) >= 4)
     assert app.most_open == 1

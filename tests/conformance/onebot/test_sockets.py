@@ -10,7 +10,15 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from onebridge.sandbox.faults import Fault
-from tests.conformance.onebot.rig import HEARTBEAT, TOKEN, Rig, checklist, socket_to, text_of
+from tests.conformance.onebot.rig import (
+    HEARTBEAT,
+    TOKEN,
+    Rig,
+    Socket,
+    checklist,
+    socket_to,
+    text_of,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -285,13 +293,15 @@ async def test_heartbeats(rig: Rig) -> None:
     times = []
     async with rig.socket() as client:
         for count in range(1, 4):
-            await client.frame(
-                lambda _frame, wanted=count: len(beats(client.frames)) >= wanted,
-            )
+            await heartbeats(client, count)
             times.append(loop.time())
     assert {beat["interval"] for beat in beats(client.frames)} == {HEARTBEAT * 1000}
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert max(gaps) < 2 * HEARTBEAT
+
+
+async def heartbeats(client: Socket, count: int) -> None:
+    await client.frame(lambda _frame: len(beats(client.frames)) >= count)
 
 
 def beats(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:

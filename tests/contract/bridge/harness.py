@@ -72,7 +72,7 @@ class Bridge:
         self.ws_url = f"ws://127.0.0.1:{port}/"
         self.http = http
 
-    async def until(self, is_true: Callable[[], bool]) -> None:
+    async def until(self, is_true: Callable[[], object]) -> None:
         """Look again and again: what is waited for has no event of its own."""
         async with asyncio.timeout(PATIENCE):
             while not is_true():
