@@ -39,7 +39,7 @@ async def rig(
         "strict": strict,
         "heartbeat_interval": HEARTBEAT,
         "rate_limit_interval": 0.1,
-        "action_timeout": 5.0,
+        "action_timeout": 3.0,
     }
     async with (
         Sandbox(settings) as sandbox,

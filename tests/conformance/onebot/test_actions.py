@@ -132,7 +132,10 @@ async def test_sending(rig: Rig) -> None:
 
 @checklist(179)
 async def test_a_send_that_fails(rig: Rig) -> None:
-    event = await rig.hear(rig.group(bot_muted=True))
+    chat = rig.group()
+    event = await rig.hear(chat)
+    match = f"POST /v2/groups/{chat.openid}/messages"
+    rig.sandbox.faults.add(Fault(on="rest", do="error", match=match, status=400, code=40034006))
     await rig.fails("send_group_msg", group_id=event["group_id"], message="x")
 
 

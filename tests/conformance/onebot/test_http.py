@@ -234,11 +234,13 @@ async def test_every_answer_has_words(rig: Rig) -> None:
 
 @checklist(32)
 async def test_a_refusal_has_the_platforms_number(rig: Rig) -> None:
-    chat = rig.group(bot_muted=True)
+    chat = rig.group()
     event = await rig.hear(chat)
-    answer = await rig.fails("send_group_msg", group_id=event["group_id"], message="被禁言")
-    assert "40054002" in answer["wording"]
-    assert answer["qq"]["code"] == 40054002
+    match = f"POST /v2/groups/{chat.openid}/messages"
+    rig.sandbox.faults.add(Fault(on="rest", do="error", match=match, status=400, code=40034006))
+    answer = await rig.fails("send_group_msg", group_id=event["group_id"], message="不安全")
+    assert "40034006" in answer["wording"]
+    assert answer["qq"]["code"] == 40034006
 
 
 @checklist(33)
