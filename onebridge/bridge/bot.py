@@ -105,6 +105,8 @@ class Bot:
                     response = await self._answer(later.request)
             else:
                 response = await self._answer(later.request)
+        except ActionError as error:
+            response = fail_with(error)
         finally:
             self._later -= 1
         if response.status == "failed":

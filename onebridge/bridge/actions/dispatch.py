@@ -66,9 +66,11 @@ class Actions:
         Raises:
             ActionError: 1400 or 114, it would fail for certain.
         """
+        if not self._strict:
+            return None
         name = read_name(request.action)
         row = TABLE.get(name.plain)
-        if not (self._strict and name.suffix and row is not None):
+        if not name.suffix or row is None:
             return None
         coerce(request.params, row.params)
         in_turn = name.suffix == RATE_LIMITED

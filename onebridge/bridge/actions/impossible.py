@@ -7,6 +7,9 @@ knows is HTTP 404. Source: onebot11.md section 3 (column "QQ?"), qq-platform.md.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from onebridge.errors import ActionError
+from onebridge.onebot.actions import Retcode
+
 
 class Reason(NamedTuple):
     """Why something cannot be done."""
@@ -19,34 +22,86 @@ class Reason(NamedTuple):
         """For the answer."""
         return f"{self.zh} / {self.en}"
 
+    @property
+    def error(self) -> ActionError:
+        """For an action that works in some scenes only, where it is asked for in another."""
+        return ActionError(Retcode.UNSUPPORTED, self.wording)
+
+
+NO_LIKES = Reason(
+    "官方机器人不能点赞，也看不到点赞",
+    "bots of the official platform cannot like profiles, nor see who did",
+)
+NO_KICK = Reason(
+    "官方平台没有踢出 QQ 群成员的接口",
+    "the official platform has no call that removes somebody from a QQ group",
+)
+NO_WHOLE_BAN = Reason(
+    "官方平台没有全员禁言的接口，QQ 群只能禁言单个成员",
+    "the official platform has no call that mutes a whole QQ group, only single members",
+)
+NO_ANONYMOUS = Reason("官方平台没有匿名聊天", "the official platform has no anonymous chat")
+NO_GROUP_SETTINGS = Reason(
+    "官方平台不允许机器人更改 QQ 群的管理员、名片、头衔、名称、头像和设置",
+    "the official platform lets no bot change administrators, cards, titles, name, picture or"
+    " settings of a QQ group",
+)
+NO_LEAVING = Reason(
+    "官方平台没有退群接口，只能由群管理员移除机器人",
+    "the official platform has no call to leave a group; its administrators can remove the bot",
+)
+NO_FRIEND_REQUESTS = Reason(
+    "官方平台没有加好友请求：用户直接添加机器人，机器人不能删除好友或改备注",
+    "the official platform has no friend requests: people add a bot without asking, and it can"
+    " neither remove nor rename them",
+)
+NO_HONOURS = Reason(
+    "官方平台不提供群荣誉、群签到",
+    "the official platform tells nothing of honours and sign-ins",
+)
+NO_NOTICES = Reason(
+    "官方平台没有 QQ 群公告的接口",
+    "the official platform has no calls for notices of QQ groups",
+)
+NO_FILE_STORE = Reason(
+    "官方平台没有群文件管理的接口，机器人只能把文件作为消息发送",
+    "the official platform has no calls for a group's file store; a bot can only send a file as"
+    " a message",
+)
+NO_ALBUMS = Reason("官方平台没有群相册的接口", "the official platform has no calls for albums")
+NO_TRANSFERS = Reason(
+    "官方平台没有闪传和在线文件",
+    "the official platform has neither flash transfer nor online files",
+)
+NO_POKES = Reason("官方机器人不能戳一戳", "bots of the official platform cannot poke")
+NO_PROFILE_CHANGES = Reason(
+    "官方平台不允许机器人更改自己的资料、头像和在线状态",
+    "the official platform lets no bot change its own profile, picture or presence",
+)
+NO_CLIENT_FUNCTIONS = Reason(
+    "官方平台不提供这项 QQ 客户端功能",
+    "this is a function of QQ's own clients that the official platform does not offer",
+)
+INNER_FUNCTION = Reason(
+    "这是其他程序的内部功能，与官方平台无关",
+    "this is an inner function of another program, which means nothing on the official platform",
+)
+NO_DISCUSSIONS = Reason("讨论组已不存在", "QQ has no discussion groups any more")
 
 _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
-    Reason(
-        "官方机器人不能点赞, 也看不到点赞",
-        "bots of the official platform cannot like profiles, nor see who did",
-    ): (
+    NO_LIKES: (
         "send_like",
         "get_profile_like",
         "get_profile_like_me",
         "get_profile_like_count",
     ),
-    Reason(
-        "官方平台没有踢出 QQ 群成员的接口",
-        "the official platform has no call that removes somebody from a QQ group",
-    ): ("set_group_kick", "set_group_kick_members", "batch_delete_group_member"),
-    Reason(
-        "官方平台没有全员禁言的接口, QQ 群只能禁言单个成员",
-        "the official platform has no call that mutes a whole QQ group, only single members",
-    ): ("set_group_whole_ban",),
-    Reason("官方平台没有匿名聊天", "the official platform has no anonymous chat"): (
+    NO_KICK: ("set_group_kick", "set_group_kick_members", "batch_delete_group_member"),
+    NO_WHOLE_BAN: ("set_group_whole_ban",),
+    NO_ANONYMOUS: (
         "set_group_anonymous",
         "set_group_anonymous_ban",
     ),
-    Reason(
-        "官方平台不允许机器人更改 QQ 群的管理员、名片、头衔、名称、头像和设置",
-        "the official platform lets no bot change administrators, cards, titles, name, picture or"
-        " settings of a QQ group",
-    ): (
+    NO_GROUP_SETTINGS: (
         "set_group_admin",
         "set_group_card",
         "set_group_name",
@@ -64,15 +119,8 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "complete_group_todo",
         "cancel_group_todo",
     ),
-    Reason(
-        "官方平台没有退群接口, 只能由群管理员移除机器人",
-        "the official platform has no call to leave a group; its administrators can remove the bot",
-    ): ("set_group_leave",),
-    Reason(
-        "官方平台没有加好友请求: 用户直接添加机器人, 机器人不能删除好友或改备注",
-        "the official platform has no friend requests: people add a bot without asking, and it can"
-        " neither remove nor rename them",
-    ): (
+    NO_LEAVING: ("set_group_leave",),
+    NO_FRIEND_REQUESTS: (
         "set_friend_add_request",
         "set_doubt_friends_add_request",
         "delete_friend",
@@ -80,28 +128,18 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "set_friend_remark",
         "set_friend_category",
     ),
-    Reason(
-        "官方平台不提供群荣誉、群签到",
-        "the official platform tells nothing of honours and sign-ins",
-    ): (
+    NO_HONOURS: (
         "get_group_honor_info",
         "send_group_sign",
         "set_group_sign",
     ),
-    Reason(
-        "官方平台没有 QQ 群公告的接口",
-        "the official platform has no calls for notices of QQ groups",
-    ): (
+    NO_NOTICES: (
         "_get_group_notice",
         "_send_group_notice",
         "_del_group_notice",
         "_delete_group_notice",
     ),
-    Reason(
-        "官方平台没有群文件管理的接口, 机器人只能把文件作为消息发送",
-        "the official platform has no calls for a group's file store; a bot can only send a file as"
-        " a message",
-    ): (
+    NO_FILE_STORE: (
         "delete_group_file",
         "create_group_file_folder",
         "delete_group_folder",
@@ -113,7 +151,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "set_group_file_forever",
         "rename_group_file_folder",
     ),
-    Reason("官方平台没有群相册的接口", "the official platform has no calls for albums"): (
+    NO_ALBUMS: (
         "get_qun_album_list",
         "get_group_album_media_list",
         "upload_image_to_qun_album",
@@ -126,10 +164,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "delete_group_album",
         "upload_group_album",
     ),
-    Reason(
-        "官方平台没有闪传和在线文件",
-        "the official platform has neither flash transfer nor online files",
-    ): (
+    NO_TRANSFERS: (
         "create_flash_task",
         "send_flash_msg",
         "get_share_link",
@@ -150,25 +185,19 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "refuse_online_file",
         "cancel_online_file",
     ),
-    Reason("官方机器人不能戳一戳", "bots of the official platform cannot poke"): (
+    NO_POKES: (
         "group_poke",
         "friend_poke",
         "send_poke",
     ),
-    Reason(
-        "官方平台不允许机器人更改自己的资料、头像和在线状态",
-        "the official platform lets no bot change its own profile, picture or presence",
-    ): (
+    NO_PROFILE_CHANGES: (
         "set_qq_profile",
         "set_qq_avatar",
         "set_self_longnick",
         "set_online_status",
         "set_diy_online_status",
     ),
-    Reason(
-        "官方平台不提供这项 QQ 客户端功能",
-        "this is a function of QQ's own clients that the official platform does not offer",
-    ): (
+    NO_CLIENT_FUNCTIONS: (
         "ocr_image",
         ".ocr_image",
         ".get_word_slices",
@@ -195,11 +224,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "_get_vip_info",
         "nc_get_user_status",
     ),
-    Reason(
-        "这是其他程序的内部功能, 与官方平台无关",
-        "this is an inner function of another program, which means nothing on the official"
-        " platform",
-    ): (
+    INNER_FUNCTION: (
         "nc_get_packet_status",
         "nc_get_rkey",
         "get_rkey",
@@ -222,7 +247,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "set_restart_plugin",
         ".check_update",
     ),
-    Reason("讨论组已不存在", "QQ has no discussion groups any more"): (
+    NO_DISCUSSIONS: (
         "send_discuss_msg",
         "set_discuss_leave",
     ),

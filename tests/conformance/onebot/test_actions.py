@@ -12,7 +12,7 @@ from nonebot.adapters.onebot.v11.event import MessageEvent
 from onebridge.bridge.actions.impossible import IMPOSSIBLE
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.server import Sandbox, SandboxSettings
-from tests.conformance.onebot.rig import PICTURE, PNG, Frame, Rig, checklist, text_of
+from tests.conformance.onebot.rig import PICTURE, PNG, TOKEN, Frame, Rig, checklist, text_of
 from tests.contract.bridge.harness import running_bridge
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -307,8 +307,11 @@ async def test_cookies(rig: Rig) -> None:
 
 
 @checklist(200)
-async def test_no_guild_profile(rig: Rig) -> None:
+async def test_no_guild_profile(rig: Rig, guarded: Rig) -> None:
     assert (await rig.ok("get_guild_service_profile"))["tiny_id"] in ("", "0")
+    path = f"/get_guild_service_profile?access_token={TOKEN}"
+    _, answer = await guarded.ask("GET", path)
+    assert answer["data"]["tiny_id"] == guarded.sandbox.world.bot().user_id
 
 
 @checklist(201)

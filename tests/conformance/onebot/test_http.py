@@ -288,6 +288,7 @@ async def test_restart(tmp_path: Path, strict: bool) -> None:
         account = bridge.process.accounts[0]
         await bridge.until(lambda: account.shards[0].connects > shard.connects)
         await bridge.online()
+        assert account.shards[0].session_id == shard.session_id, "resumed, so that nothing is lost"
 
 
 @checklist(37)

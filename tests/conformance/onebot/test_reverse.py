@@ -12,7 +12,7 @@ from onebridge.config import ReverseWebSocketSettings
 from onebridge.onebot.transports.ws_reverse import REVERSE_LIMITS
 from onebridge.sandbox.ledger import Limits
 from onebridge.sandbox.server import Sandbox, SandboxSettings
-from tests.conformance.onebot.rig import TOKEN, App, Rig, checklist
+from tests.conformance.onebot.rig import TOKEN, App, Rig, checklist, text_of
 from tests.contract.bridge.harness import running_bridge
 from tests.ports import free_port
 
@@ -216,6 +216,22 @@ async def test_what_is_replayed_is_bounded(tmp_path_factory: Any) -> None:
             await app.sockets[0].heard("错过4")
             said = [one["raw_message"][-1] for one in app.sockets[0].frames if "message" in one]
     assert said == ["3", "4"]
+
+
+@checklist(37)
+@checklist(231)
+async def test_a_quick_operation_by_a_dialled_application(dialled: Dialled) -> None:
+    rig = dialled.rig
+    chat = rig.c2c()
+    rig.say(chat, "快捷一下")
+    (one,) = dialled.app.on("/ws")
+    event = await one.heard("快捷一下")
+    context = {key: event[key] for key in ("post_type", "message_type", "user_id", "message_id")}
+    answer = await one.ask(
+        ".handle_quick_operation_async", context=context, operation={"reply": "好"}
+    )
+    assert answer["status"] != "failed"
+    assert [text_of(post) for post in await rig.posted(chat)] == ["好"]
 
 
 @checklist(107)

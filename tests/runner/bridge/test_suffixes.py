@@ -131,3 +131,17 @@ async def test_what_fails_later_is_logged() -> None:
             answer = await call(bot, "get_friend_list_async")
             assert answer.status == "async"
     assert [entry["event"] for entry in logs if entry["event"] == "action.failed_later"]
+
+
+async def test_a_turn_that_is_refused_later_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status = Status()
+    with capture_logs() as logs:
+        async with asyncio.TaskGroup() as tasks:
+            bot = bot_of(status, tasks, strict=True)
+            answer = await call(bot, "get_status_rate_limited")
+            assert answer.status == "async"
+            monkeypatch.setattr(pace_module, "MAX_WAITING", 0)
+    assert [entry["event"] for entry in logs] == ["action.failed_later"]
+    assert status.asked == 0
