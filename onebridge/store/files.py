@@ -70,7 +70,7 @@ def mapped(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = _code(error)
-        if code in _DAMAGED:
+        if code == sqlite3.SQLITE_CORRUPT:  # the other kind of damage is met by every start
             _suspect(path)
         if code in _REMEDIES:
             raise StoreUnavailableError(f"{path}: {_REMEDIES[code]} ({error})") from error

@@ -1,7 +1,7 @@
 """Deleting what is too old or too much, in steps so short that nobody waits for long."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -181,6 +181,36 @@ def sweep_messages(
         return 0, end  # what follows is younger
     _delete(database.connection, going)
     return len(going), rows[-1][0] + 1
+
+
+def trim_all(
+    database: Database,
+    *,
+    now: float,
+    message_days: float,
+    max_messages: int,
+    log_age: float,
+    max_log: int,
+) -> Iterator[int]:
+    """Everything that there is to delete, as ``Store.trim`` does it; yields rows for each step."""
+    with database.transaction(synced=False):
+        tasks = plan(database, now, message_days, log_age, max_log)
+    for task in tasks:
+        first = task.first
+        while first < task.end:
+            with database.transaction(synced=False):
+                count, first = sweep(database, task, first)
+            yield count
+    surplus, ranges = plan_messages(database.connection, max_messages)
+    for start, end in ranges:
+        first = start
+        while first < end:
+            with database.transaction(synced=False):
+                count, first = sweep_messages(
+                    database, first, end, now - message_days * DAY, surplus
+                )
+            surplus = max(0, surplus - count)
+            yield count
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
