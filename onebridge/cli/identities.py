@@ -108,7 +108,7 @@ def list_ids(
 @JSON_OPTION
 @on_database
 def show(file: Path, *, name: str, as_json: bool) -> None:
-    """Show whom an openid or a number means, where they were seen and by which names.
+    """Show whom an openid or a number means, with names and places.
 
     With `--json` one object a line. Exit codes: 0 if somebody has it, 1 if nobody has, 2 if the
     database cannot be used.
