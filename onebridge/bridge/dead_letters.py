@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from onebridge.errors import StoreError, StoreUnavailableError
+from onebridge.errors import StoreRefusedError, StoreUnavailableError
 from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.qq.events import Event
@@ -24,7 +24,7 @@ class UntilAvailable(Protocol):
     """Does something with the store, and does it again when the store was away."""
 
     async def __call__(self, use_store: Callable[[], Awaitable[Result]]) -> Result:
-        """The result; raises any other ``StoreError``."""
+        """The result; raises ``StoreRefusedError`` only."""
         ...
 
 
@@ -59,9 +59,7 @@ async def sift(
     for dispatch, event in zip(dispatches, parsed, strict=True):
         try:
             await resolve([event])
-        except StoreUnavailableError:
-            raise
-        except StoreError as error:
+        except StoreRefusedError as error:
             sound.append(bury(account, dispatch, f"the store refuses it: {error}"))
         else:
             sound.append(event)
@@ -91,7 +89,7 @@ async def record_each(
         kept = item
         try:
             result = await until_available(partial(store.record_inbound, account, (item,)))
-        except StoreError as error:
+        except StoreRefusedError as error:
             kept = bury(account, dispatch, f"the store refuses it: {error}")
             result = await until_available(partial(_record_letter, store, account, kept))
         recorded.append(kept)
@@ -101,7 +99,7 @@ async def record_each(
             await until_available(
                 partial(store.record_inbound, account, (), shard=shard, position=position)
             )
-        except StoreError as error:
+        except StoreRefusedError as error:
             # What it stands for is durable; after a crash the session begins at an older one.
             counters["intake.positions_refused"] += 1
             log.warning("intake.position_refused", account=account, shard=shard, error=str(error))
@@ -113,8 +111,6 @@ async def _record_letter(
 ) -> list[Recorded | Duplicate]:
     try:
         return await store.record_inbound(account, (letter,))
-    except StoreUnavailableError:
-        raise
-    except StoreError as error:
+    except StoreRefusedError as error:
         # A letter can always be stored: the fault is the store's, and nothing may be confirmed.
         raise StoreUnavailableError(f"not even a dead letter can be stored: {error}") from error

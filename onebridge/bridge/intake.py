@@ -26,7 +26,7 @@ from onebridge.bridge.inbound import (
 )
 from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
-from onebridge.errors import MalformedPayloadError, StoreError, StoreUnavailableError
+from onebridge.errors import MalformedPayloadError, StoreError, StoreRefusedError
 from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import EventRing
@@ -211,7 +211,9 @@ class Intake:
         while True:
             try:
                 return await use_store()
-            except StoreUnavailableError as error:
+            except StoreRefusedError:
+                raise
+            except StoreError as error:
                 counters["intake.store_unavailable"] += 1
                 delay = backoff.next_delay()
                 log.warning(
@@ -237,9 +239,7 @@ class Intake:
         parsed = [self._parse(item) for item in dispatches]
         try:
             known = await self._resolve(parsed)
-        except StoreUnavailableError:
-            raise
-        except StoreError:
+        except StoreRefusedError:
             parsed = await sift(self._account, dispatches, parsed, self._resolve)
             known = await self._resolve(parsed)
         messages = [event for event in parsed if isinstance(event, MessageEvent)]
@@ -340,7 +340,7 @@ class Intake:
             results = await self._until_available(
                 lambda: store.record_inbound(account, items, shard=shard, position=position)
             )
-        except StoreError as error:
+        except StoreRefusedError as error:
             log.warning("intake.batch_refused", account=account, count=count, error=str(error))
             items, results = await record_each(
                 store, account, batch.dispatches, items, shard, position, self._until_available

@@ -4,7 +4,8 @@ A second implementation keeps the same promises with one script per verb (design
 no verb calls back, and every key has the account in front. ``tests/conformance`` holds the
 promises.
 
-Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done; one that
+Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done and it may work
+later, ``StoreRefusedError`` if nothing was done and what it was given can never be stored; one that
 returned is durable as ``store.durability`` says.
 """
 

@@ -1,6 +1,7 @@
 """What the store refuses costs only itself: a real database, and values that no database takes."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -229,6 +230,23 @@ async def test_when_not_even_a_letter_can_be_stored_nothing_is_confirmed(desk: D
         await desk.intake.drained()
     assert desk.confirmed == [1]
     assert await desk.buried() == ["raw 1"]
+
+
+async def test_a_fault_of_the_database_is_nobodys_fault(desk: Desk) -> None:
+    """Nothing is buried for it: intake waits, and tries again."""
+    before = counters["intake.store_unavailable"]
+    with contextlib.closing(sqlite3.connect(desk.path)) as other:
+        other.execute("ALTER TABLE messages RENAME TO elsewhere")
+        assert desk.intake.offer(said(1))
+        async with asyncio.timeout(10):
+            while counters["intake.store_unavailable"] < before + 3:
+                await asyncio.sleep(0)
+        assert desk.confirmed == []
+        other.execute("ALTER TABLE elsewhere RENAME TO messages")
+    async with asyncio.timeout(10):
+        await desk.intake.drained()
+    assert await desk.reported() == ["text 1"]
+    assert await desk.buried() == []
 
 
 @pytest.mark.parametrize("seq", [2**63, 2**200])
