@@ -161,7 +161,7 @@ def bind(
     Example: `onebridge ids bind 9D0B2C7A41E84F0AB6E2C1D3F4A5B6C7 10001`
     """
     from onebridge.store.identity import bind_number
-    from onebridge.store.ids import unusable
+    from onebridge.store.ids import is_own_number, unusable
     from onebridge.store.numbers import NumberTakenError
     from onebridge.store.visits import writing
 
@@ -171,6 +171,8 @@ def bind(
     who = _the_one(file, openid, kind, account, may_be_new=True)
     try:
         with writing(file) as database, database.transaction(synced=True):
+            if is_own_number(database.connection, who, number):
+                refuse(f"{number} is the bot's own number in account {who.account}")
             bind_number(database, who, number)
     except NumberTakenError as error:
         refuse(f"{error}; choose another number, or bind that one to another number first")

@@ -7,7 +7,12 @@ from typing import Any, NamedTuple
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.store.database import Database
 from onebridge.store.digests import digest
-from onebridge.store.identity import LARGEST_NUMBER, Binding, find_identities
+from onebridge.store.identity import (
+    LARGEST_NUMBER,
+    Binding,
+    find_identities,
+    load_self_id,
+)
 from onebridge.store.numbers import RESERVED, NumberTakenError
 from onebridge.store.records import IdentityRecord, NumberRecord, Place
 from onebridge.store.rows import select_in
@@ -162,6 +167,8 @@ def merge_number(database: Database, identity: Identity, number: int, *, bound: 
         return Merge(changed=False)
     if had != number and was_bound:
         return Merge(changed=False, conflict=f"it is bound to {had} here")
+    if is_own_number(database.connection, identity, number):
+        return Merge(changed=False, conflict=f"{number} is the bot's own number")
     holders = find_identities(database.connection, number, identity.account)
     if holders and holders[0] != identity:
         return Merge(changed=False, conflict=str(NumberTakenError(number, holders[0])))
@@ -182,6 +189,11 @@ def unusable(number: int) -> str:
     if number in RESERVED:
         return f"{number} means something special to applications"
     return ""
+
+
+def is_own_number(connection: sqlite3.Connection, identity: Identity, number: int) -> bool:
+    """Whether a person would have the number of the bot itself."""
+    return identity.kind is IdKind.USER and load_self_id(connection, identity.account) == number
 
 
 def kept_range(connection: sqlite3.Connection) -> str:

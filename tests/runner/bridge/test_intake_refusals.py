@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import math
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from onebridge.bridge import intake as intake_module
-from onebridge.bridge.dead_letters import LARGEST
+from onebridge.bridge.dead_letters import LARGEST, record_each
 from onebridge.bridge.inbound import IntakeSettings
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.traffic import Traffic
@@ -23,7 +24,7 @@ from onebridge.observability import counters
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.gateway import Dispatch
 from onebridge.qq.wire import Frame
-from onebridge.store.records import Position
+from onebridge.store.records import Duplicate, Inbound, Position
 from onebridge.store.sqlite import SqliteStore
 from onebridge.translate.to_onebot import TranslationSettings
 
@@ -247,6 +248,44 @@ async def test_a_fault_of_the_database_is_nobodys_fault(desk: Desk) -> None:
         await desk.intake.drained()
     assert await desk.reported() == ["text 1"]
     assert await desk.buried() == []
+
+
+async def test_a_crash_between_two_items_loses_none_and_doubles_none(tmp_path: Path) -> None:
+    """The position moves last, so that the platform repeats what may be missing."""
+    path = tmp_path / "onebridge.db"
+    items = [Inbound(f"event-{n}", 1e9 if n != 3 else math.nan, event=b"{}") for n in range(6)]
+    dispatches = [said(n) for n in range(6)]
+    position = Position("session", 5)
+    for crash_at in range(8):
+        store = SqliteStore(path, clock=SystemClock())
+        await store.open()
+        steps = 0
+
+        async def step(use_store: Callable[[], Awaitable[Any]], crash_at: int = crash_at) -> Any:
+            nonlocal steps
+            steps += 1
+            if steps > crash_at:
+                raise InterruptedError
+            return await use_store()
+
+        with contextlib.suppress(InterruptedError), capture_logs():
+            await record_each(store, ACCOUNT, dispatches, items, SINGLE_SHARD, position, step)
+        assert await store.load_position(ACCOUNT, SINGLE_SHARD) is None
+        await store.close()
+    store = SqliteStore(path, clock=SystemClock())
+    await store.open()
+
+    async def at_once(use_store: Callable[[], Awaitable[Any]]) -> Any:
+        return await use_store()
+
+    with capture_logs():
+        _, results = await record_each(
+            store, ACCOUNT, dispatches, items, SINGLE_SHARD, position, at_once
+        )
+    assert [type(one) for one in results].count(Duplicate) == 5
+    assert await store.last_log_seq(ACCOUNT) == 5
+    assert await store.load_position(ACCOUNT, SINGLE_SHARD) == position
+    await store.close()
 
 
 @pytest.mark.parametrize("seq", [2**63, 2**200])

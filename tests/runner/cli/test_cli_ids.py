@@ -90,6 +90,15 @@ def test_numbers_that_nobody_can_have(desk: Desk, number: str) -> None:
     desk.run("ids", "bind", ALICE.openid, number, code=1)
 
 
+def test_nobody_gets_the_number_of_the_bot(desk: Desk) -> None:
+    using(desk.database, lambda store: store.save_self_id(ACCOUNT, 10001))
+    result = desk.run("ids", "bind", ALICE.openid, "10001", code=1)
+    assert "the bot's own number" in result.stderr
+    (merged,) = desk.rows("ids", "import", "-", stdin=line(ALICE, 10001), code=1)
+    assert merged["conflicts"][0]["reason"] == "10001 is the bot's own number"
+    desk.run("ids", "bind", GROUP.openid, "10001")
+
+
 def test_somebody_who_was_never_seen(desk: Desk) -> None:
     assert "--kind and --account" in desk.run("ids", "bind", "NEW", "10001", code=1).stderr
     desk.run("ids", "bind", "NEW", "10001", "--kind", "group", "--account", OTHER)
