@@ -8,6 +8,7 @@
     ├── UnauthorizedError           a token or signature is missing or wrong
     ├── StoreError                  the database
     │   ├── StoreUnavailableError   stopped, locked, full or read-only; may come back
+    │   ├── StoreRefusedError       a value that it cannot hold; it never will
     │   └── StoreSchemaError        written by a newer version, or not ours
     ├── GatewayError                the WebSocket session with the platform
     ├── PlatformError               a REST call that did not succeed (qq/errors.py has the table)
@@ -91,6 +92,10 @@ class StoreUnavailableError(StoreError):
     """The store is stopped, locked, full or read-only; intake waits until it is back."""
 
     retryable = True
+
+
+class StoreRefusedError(StoreError):
+    """The store is well, and does not take what it was given: the fault lies there."""
 
 
 class StoreSchemaError(StoreError):

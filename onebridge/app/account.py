@@ -16,6 +16,7 @@ from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config, PlatformUrls
 from onebridge.delivery.outbox import Outbox
@@ -112,6 +113,7 @@ class Account:
         self._bot: Bot | None = None
         self._intake: Intake | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._traffic = Traffic()
         self._shards: list[asyncio.Task[None]] = []
         self._connections: list[asyncio.Task[None]] = []
         self.own_openids: set[str] = set()
@@ -168,7 +170,9 @@ class Account:
     def status(self) -> dict[str, Any]:
         """What ``get_status`` answers and heartbeats carry."""
         online = self.is_online
-        return {"online": online, "good": online and self.state is AccountState.RUNNING}
+        stat = self._traffic.stat(sum(shard.reconnects for shard in self.shards))
+        good = online and self.state is AccountState.RUNNING
+        return {"online": online, "good": good, "stat": stat}
 
     def reconnect(self, delay: float) -> None:
         """Hang up every shard after so many seconds; they connect again and resume."""
@@ -210,6 +214,7 @@ class Account:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._intake.drained()
+        log.info("account.traffic", account=self.app_id, **self.status()["stat"])
 
     async def drain(self, grace: float) -> None:
         """Let running actions end, at most for ``grace`` seconds; each is answered."""
@@ -269,7 +274,9 @@ class Account:
         messaging = Messaging(
             bot=self,
             store=store,
-            outbox=Outbox(self._rest.post_message, store, self.platform_clock.now),
+            outbox=Outbox(
+                self._traffic.counting(self._rest.post_message), store, self.platform_clock.now
+            ),
             uploads=MediaUploads(
                 self._rest.upload,
                 fetch=self._shared.fetch,
@@ -305,6 +312,7 @@ class Account:
                 self.app_id, self._rest.acknowledge_interaction, tasks
             ).start,
             clock=self._shared.clock,
+            traffic=self._traffic,
         )
         if not self._shared.bots.add(self._bot):
             self._fail(

@@ -5,6 +5,7 @@ transports → close the store.
 """
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ DRAIN_SECONDS = 8.0
 
 TRIM_INTERVAL = 300.0
 """Seconds between two looks for what is too old."""
+
+NOTICE_INTERVAL = 2.0
+"""Seconds until a bridge without traffic sees what ``onebridge ids`` has changed."""
 
 GC_ALLOCATIONS = 50_000
 GC_GENERATIONS = 20
@@ -132,11 +136,13 @@ class Process:
                     for account in self.accounts
                 ]
                 trimming = tasks.create_task(self._trim(store), name="trim")
+                noticing = tasks.create_task(_notice_changes(store), name="notice changes")
                 watching = tasks.create_task(self._watch_start(), name="watch the start")
                 if self._on_ready is not None:
                     self._on_ready(self)
                 await self._stop.wait()
                 trimming.cancel()
+                noticing.cancel()
                 watching.cancel()
                 await self._stop_in_order(runner, working)
         finally:
@@ -272,6 +278,13 @@ class Process:
             return settings.platform
         assert self.embedded is not None, "started above for such an account"
         return self.embedded.urls
+
+
+async def _notice_changes(store: Store) -> None:
+    """See bindings made by the command line also while nothing else uses the store."""
+    async for _ in ticks(NOTICE_INTERVAL):
+        with contextlib.suppress(StoreUnavailableError):  # whoever needs it says so
+            await store.notice_changes()
 
 
 def _calm_the_collector() -> None:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from onebridge.bridge.dead_letters import bury, record_each, sift, source_of
 from onebridge.bridge.inbound import (
     Bot,
     IntakeSettings,
@@ -23,8 +24,9 @@ from onebridge.bridge.inbound import (
     inbound_notice,
     inbound_unknown,
 )
+from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
-from onebridge.errors import MalformedPayloadError, StoreUnavailableError
+from onebridge.errors import MalformedPayloadError, StoreError, StoreRefusedError
 from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import EventRing
@@ -44,8 +46,6 @@ BUFFER = 4096
 
 BATCH = 512
 """Most dispatches of one transaction: enough for the store's best rate, few enough to hurry."""
-
-LARGEST_DEAD_LETTER = 64 * 1024
 
 Result = TypeVar("Result")
 Item = Dispatch | Undecodable
@@ -77,6 +77,7 @@ _Waiting = Item | _Callback | _Started
 class _Batch(msgspec.Struct, frozen=True):
     """Dispatches of one session, ready for one transaction."""
 
+    dispatches: Sequence[Item]
     items: Sequence[Inbound | DeadLetter]
     shard: Shard
     position: Position | None
@@ -100,6 +101,7 @@ class Intake:
         confirm: Callable[[Shard, str, int], None],
         acknowledge: Callable[[str], None],
         clock: Clock,
+        traffic: Traffic | None = None,
     ) -> None:
         self._account = account
         self._bot = bot
@@ -109,6 +111,7 @@ class Intake:
         self._confirm = confirm
         self._acknowledge = acknowledge
         self._clock = clock
+        self._traffic = traffic or Traffic()
         self._waiting: deque[_Waiting] = deque()
         self._callbacks: dict[str, asyncio.Event] = {}
         self._fresh_ids: dict[str, int] = {}
@@ -208,7 +211,9 @@ class Intake:
         while True:
             try:
                 return await use_store()
-            except StoreUnavailableError as error:
+            except StoreRefusedError:
+                raise
+            except StoreError as error:
                 counters["intake.store_unavailable"] += 1
                 delay = backoff.next_delay()
                 log.warning(
@@ -224,7 +229,7 @@ class Intake:
         """Resolve what the dispatches refer to, and translate them."""
         first = taken[0]
         if isinstance(first, _Started):
-            return _Batch((), first.shard, first.position, first)
+            return _Batch((), (), first.shard, first.position, first)
         callbacks = [one for one in taken if isinstance(one, _Callback)]
         dispatches = [
             one.item if isinstance(one, _Callback) else one
@@ -232,9 +237,12 @@ class Intake:
             if not isinstance(one, _Started)
         ]
         parsed = [self._parse(item) for item in dispatches]
+        try:
+            known = await self._resolve(parsed)
+        except StoreRefusedError:
+            parsed = await sift(self._account, dispatches, parsed, self._resolve)
+            known = await self._resolve(parsed)
         messages = [event for event in parsed if isinstance(event, MessageEvent)]
-        others = [event for event in parsed if isinstance(event, ManagementEvent)]
-        known = await self._resolve(messages, others)
         # One number for each message, and one for each quote: it may be of something never seen.
         quotes = sum(event.quote is not None for event in messages)
         numbers = iter(await self._store.allot_message_ids(len(messages) + quotes))
@@ -252,31 +260,24 @@ class Intake:
         if isinstance(first, Dispatch) and first.session_id:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
             position = Position(first.session_id, last)
-        pressed = self._pressed(parsed) if others else ()
+        self._fresh_ids = known.fresh
+        pressed = self._pressed(parsed) if len(messages) < len(parsed) else ()
         shard = dispatches[0].shard
-        return _Batch(items, shard, position, callbacks=callbacks, pressed=pressed)
+        return _Batch(dispatches, items, shard, position, callbacks=callbacks, pressed=pressed)
 
     def _parse(self, item: Item) -> Event | DeadLetter:
         if isinstance(item, Undecodable):
-            return self._bury(item, item.reason)
+            return bury(self._account, item, item.reason)
         try:
             event = parse_event(
                 self._account, item.frame, item.received_at, self._bot.guild_user_id
             )
         except MalformedPayloadError as error:
-            return self._bury(item, str(error))
+            return bury(self._account, item, str(error))
         if isinstance(event, UnknownEvent):
             # Without the type: whoever makes up types must not make us count without end.
             counters["intake.unknown"] += 1
         return event
-
-    def _bury(self, item: Item, reason: str) -> DeadLetter:
-        """Keep what cannot be understood; it counts as recorded, so that the session moves on."""
-        counters["intake.dead_letters"] += 1
-        log.warning("intake.dead_letter", account=self._account, reason=reason)
-        raw = item.raw if isinstance(item.raw, bytes) else item.raw.encode("utf-8", "replace")
-        source = "webhook" if item.shard == WEBHOOK else "gateway"
-        return DeadLetter(item.received_at, source, reason, raw[:LARGEST_DEAD_LETTER])
 
     def _pressed(self, parsed: Sequence[Event | DeadLetter]) -> list[tuple[int, str]]:
         if not self.settings.interaction_ack:
@@ -289,10 +290,10 @@ class Intake:
             and event.detail.needs_answer
         ]
 
-    async def _resolve(
-        self, messages: Sequence[MessageEvent], others: Sequence[ManagementEvent]
-    ) -> Known:
+    async def _resolve(self, parsed: Sequence[Event | DeadLetter]) -> Known:
         """Numbers of everybody and everything that events refer to."""
+        messages = [event for event in parsed if isinstance(event, MessageEvent)]
+        others = [event for event in parsed if isinstance(event, ManagementEvent)]
         own = self._bot.own_openids
         quotes: list[str] = []
         for event in messages:
@@ -312,9 +313,7 @@ class Intake:
         numbers = await self._store.claim_numbers(wanted)
         stored = await self._store.find_message_ids(self._account, quotes) if quotes else {}
         # The batch before this one may still be on its way into the store.
-        known = Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {})
-        self._fresh_ids = known.fresh
-        return known
+        return Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {})
 
     def _translate(
         self, item: Item, event: Event, numbers: Numbers, known: Known
@@ -331,15 +330,21 @@ class Intake:
             return inbound_unknown(event, key, bot, settings)
         except Exception as error:  # around one item, so that it costs only itself
             log.exception("intake.translation_failed", account=self._account, id=event.event_id)
-            return self._bury(item, f"translation failed: {type(error).__name__}: {error}")
+            return bury(self._account, item, f"translation failed: {type(error).__name__}: {error}")
 
     async def _commit(self, batch: _Batch, count: int) -> None:
         """Record a batch, confirm it to the platform and publish it, in this order."""
-        results = await self._until_available(
-            lambda: self._store.record_inbound(
-                self._account, batch.items, shard=batch.shard, position=batch.position
+        store, account, items = self._store, self._account, batch.items
+        shard, position = batch.shard, batch.position
+        try:
+            results = await self._until_available(
+                lambda: store.record_inbound(account, items, shard=shard, position=position)
             )
-        )
+        except StoreRefusedError as error:
+            log.warning("intake.batch_refused", account=account, count=count, error=str(error))
+            items, results = await record_each(
+                store, account, batch.dispatches, items, shard, position, self._until_available
+            )
         if batch.started is not None:
             batch.started.durable.set()
         elif batch.position is not None:
@@ -347,7 +352,8 @@ class Intake:
         for callback in batch.callbacks:
             self._callbacks.pop(callback.key, None)
             callback.durable.set()
-        self._publish(batch.items, results)
+        self._traffic.count(source_of(shard), items, results)
+        self._publish(items, results)
         for place, interaction_id in batch.pressed:
             if isinstance(results[place], Recorded):
                 self._acknowledge(interaction_id)
@@ -361,16 +367,11 @@ class Intake:
         results: Sequence[Recorded | Duplicate],
     ) -> None:
         published: list[LoggedEvent] = []
-        duplicates = 0
         for item, result in zip(items, results, strict=True):
-            if isinstance(result, Duplicate):
-                duplicates += 1
-            elif result.log_seq and isinstance(item, Inbound):
+            if isinstance(result, Recorded) and result.log_seq and isinstance(item, Inbound):
                 body = item.message.event if item.message is not None else item.event
                 assert body is not None, "what is in the log has a body"
                 published.append(LoggedEvent(result.log_seq, item.time, item.kind, item.lane, body))
-        counters["intake.duplicates"] += duplicates
-        counters["intake.recorded"] += len(items)
         counters["intake.published"] += len(published)
         self._ring.publish(published)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from onebridge.errors import ConfigError, StoreError, StoreUnavailableError
+from onebridge.errors import ConfigError, StoreError, StoreRefusedError, StoreUnavailableError
 from onebridge.observability import get_logger
 from onebridge.store.migrations import check_ownership, migrate
 
@@ -30,6 +30,8 @@ WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 SMALL_BYTES = 16 * 1024 * 1024
 """A file up to this size is checked whole at every start; that takes some 50 ms."""
+
+_REFUSED = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -70,13 +72,16 @@ def mapped(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = _code(error)
-        if code in _DAMAGED:
+        if code == sqlite3.SQLITE_CORRUPT:  # the other kind of damage is met by every start
             _suspect(path)
         if code in _REMEDIES:
             raise StoreUnavailableError(f"{path}: {_REMEDIES[code]} ({error})") from error
+        # The latter two: a value of a type that no column has.
+        if code in _REFUSED or isinstance(error, sqlite3.InterfaceError | sqlite3.ProgrammingError):
+            raise StoreRefusedError(f"{path}: {error}") from error
         raise StoreError(f"{path}: {error}") from error
     except (OverflowError, UnicodeEncodeError) as error:
-        raise StoreError(f"a value cannot be stored: {error}") from error
+        raise StoreRefusedError(f"a value cannot be stored: {error}") from error
 
 
 def connect_to(path: Path, connect: Connect, *, cache_kib: int) -> sqlite3.Connection:

@@ -8,7 +8,8 @@ from onebridge.store import credits, messages
 from onebridge.store.database import Database
 from onebridge.store.delivery_log import LogRow, append
 from onebridge.store.digests import digest
-from onebridge.store.people import record_sightings, storable
+from onebridge.store.letters import insert_letters
+from onebridge.store.people import record_sightings
 from onebridge.store.records import (
     DeadLetter,
     Duplicate,
@@ -17,7 +18,6 @@ from onebridge.store.records import (
     MessageRecord,
     Position,
     Recorded,
-    StoredDeadLetter,
 )
 from onebridge.store.rows import insert_rows, select_in
 
@@ -62,7 +62,7 @@ def record_inbound(
         [item.conversation for _, _, item in fresh if item.conversation is not None],
     )
     _append(database, account_id, fresh, results)
-    _insert_dead_letters(database, account_id, batch)
+    insert_letters(database, account_id, batch)
     if shard is not None and position is not None:
         _save_position(database, account_id, shard, position)
     return results
@@ -84,19 +84,6 @@ def drop_position(database: Database, account: AppId, shard: Shard) -> None:
         "DELETE FROM positions WHERE account = ? AND shard = ? AND shards = ?",
         (database.account_id(account), *shard),
     )
-
-
-def dead_letters(connection: sqlite3.Connection, limit: int) -> list[StoredDeadLetter]:
-    """The newest dead letters, newest first."""
-    rows = connection.execute(
-        "SELECT dead_letters.id, app_id, time, source, reason, payload FROM dead_letters"
-        " JOIN accounts ON accounts.id = account ORDER BY dead_letters.id DESC LIMIT ?",
-        (max(0, limit),),
-    )
-    return [
-        StoredDeadLetter(row, AppId(app_id), DeadLetter(*letter))
-        for row, app_id, *letter in rows.fetchall()
-    ]
 
 
 Fresh = tuple[int, bytes, Inbound]
@@ -161,21 +148,6 @@ def _append(
     if rows:
         for log_seq, place in enumerate(places, append(database, account, rows)):
             results[place] = Recorded(log_seq)
-
-
-def _insert_dead_letters(
-    database: Database, account: int, batch: Sequence[Inbound | DeadLetter]
-) -> None:
-    rows = [
-        (account, letter.time, letter.source, storable(letter.reason), letter.payload)
-        for letter in batch
-        if isinstance(letter, DeadLetter)
-    ]
-    insert_rows(
-        database.connection,
-        "INSERT INTO dead_letters (account, time, source, reason, payload)",
-        rows,
-    )
 
 
 def _save_position(database: Database, account: int, shard: Shard, position: Position) -> None:

@@ -72,7 +72,7 @@ def reserve(database: Database, blocks: int, unix_ms: int) -> list[int]:
         unix_ms: The time, in milliseconds: a lost database does not begin again with numbers that
             applications still remember.
     """
-    start = next_number(database.connection) or max(1, unix_ms // 100 % (LARGEST + 1))
+    start = next_number(database.connection) or number_of_time(unix_ms)
     numbers: list[int] = []
     while len(numbers) < blocks * BLOCK:
         end = min(start + BLOCK, LARGEST + 1)
@@ -96,3 +96,20 @@ def next_number(connection: sqlite3.Connection) -> int:
     """
     row = connection.execute("SELECT value FROM settings WHERE name = ?", (_SETTING,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def skip_to(connection: sqlite3.Connection, wanted: int) -> None:
+    """Let the next block begin at a number, if that lies ahead: numbers never roll back.
+
+    Ahead is what is nearer going up than going down, since numbers wrap.
+    """
+    ahead = (wanted - next_number(connection)) % (LARGEST + 1)
+    if 0 < ahead <= LARGEST // 2:
+        connection.execute(
+            "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_SETTING, wanted)
+        )
+
+
+def number_of_time(unix_ms: int) -> int:
+    """Where numbers begin at a time."""
+    return max(1, unix_ms // 100 % (LARGEST + 1))

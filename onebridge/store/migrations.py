@@ -180,7 +180,31 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
+_LETTERS_AND_DEFERRED = (
+    # shard, shards: where the frame came from. cut: bytes of it that were too many to keep; letters
+    # from before were cut at 64 KiB without saying so.
+    "ALTER TABLE dead_letters ADD COLUMN shard INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE dead_letters ADD COLUMN shards INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE dead_letters ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
+    "UPDATE dead_letters SET shards = 0 WHERE source = 'webhook'",
+    "UPDATE dead_letters SET cut = 1 WHERE length(payload) = 65536",
+    # Messages that wait for a reply to become possible, in the order of their ids. taken: JSON, the
+    # replies reserved for it, so that after a crash it is posted with the same pairs.
+    """
+    CREATE TABLE deferred (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation INTEGER NOT NULL,
+        message_id INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        payload BLOB NOT NULL,
+        taken BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX deferred_of ON deferred (conversation, id)",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LETTERS_AND_DEFERRED)
 """Step n brings version n to n + 1. Steps are added, never changed."""
 
 

@@ -14,7 +14,7 @@ from onebridge.store.database import Database, Seen, SeenConversation
 from onebridge.store.digests import digest
 from onebridge.store.identity import claim
 from onebridge.store.records import ConversationRecord, ConversationSighting, MemberRecord, Sighting
-from onebridge.store.rows import insert_rows
+from onebridge.store.rows import insert_rows, select_in
 
 RESOLUTION = 60.0
 """Seconds to which it is known when somebody was last seen."""
@@ -111,12 +111,23 @@ def find_member(
 
 def find_person(connection: sqlite3.Connection, person: Identity) -> MemberRecord | None:
     """What was last seen of someone: the newest sighting that told a name, else the newest."""
-    row = connection.execute(
-        f"SELECT {_MEMBER} WHERE person ="  # noqa: S608 - ours
-        " (SELECT id FROM identities WHERE digest = ?) ORDER BY name = '', last_seen DESC",
-        (digest(*person),),
-    ).fetchone()
-    return _member(row) if row else None
+    return find_people(connection, (person,)).get(person)
+
+
+def find_people(
+    connection: sqlite3.Connection, persons: Sequence[Identity]
+) -> dict[Identity, MemberRecord]:
+    """The same for many."""
+    rows = select_in(
+        connection,
+        f"SELECT {_MEMBER} WHERE (conversation, person) IN (SELECT conversation, person FROM ("  # noqa: S608 - ours
+        "SELECT conversation, person, row_number() OVER (PARTITION BY person"
+        " ORDER BY name = '', last_seen DESC) AS rank FROM members"
+        " WHERE person IN (SELECT id FROM identities WHERE digest IN ({}))) WHERE rank = 1)",
+        [digest(*person) for person in persons],
+    )
+    records = map(_member, rows)
+    return {record.person: record for record in records}
 
 
 def _touch(

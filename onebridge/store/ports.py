@@ -4,7 +4,8 @@ A second implementation keeps the same promises with one script per verb (design
 no verb calls back, and every key has the account in front. ``tests/conformance`` holds the
 promises.
 
-Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done; one that
+Times are Unix seconds. A verb raises ``StoreUnavailableError`` if nothing was done and it may work
+later, ``StoreRefusedError`` if nothing was done and what it was given can never be stored; one that
 returned is durable as ``store.durability`` says.
 """
 
@@ -27,10 +28,9 @@ from onebridge.store.records import (
     Position,
     Recorded,
     Sighting,
-    StoredDeadLetter,
-    StoreInfo,
     TakenCredit,
 )
+from onebridge.store.upkeep_ports import DeadLetterStore, DeferredStore, UpkeepStore
 
 
 class InboundStore(Protocol):
@@ -58,10 +58,6 @@ class InboundStore(Protocol):
 
     async def drop_position(self, account: AppId, shard: Shard) -> None:
         """Forget a session that can no longer be resumed."""
-        ...
-
-    async def dead_letters(self, *, limit: int = 100) -> list[StoredDeadLetter]:
-        """The newest dead letters, newest first."""
         ...
 
 
@@ -214,6 +210,10 @@ class PeopleStore(Protocol):
         """What was last seen of someone, in any conversation."""
         ...
 
+    async def find_people(self, persons: Sequence[Identity]) -> dict[Identity, MemberRecord]:
+        """The same for many; those who were never seen are left out."""
+        ...
+
     async def record_sightings(
         self,
         sightings: Sequence[Sighting],
@@ -243,6 +243,9 @@ class Store(
     DeliveryStore,
     PeopleStore,
     CapabilityStore,
+    DeadLetterStore,
+    DeferredStore,
+    UpkeepStore,
     Protocol,
 ):
     """All of it, opened and closed."""
@@ -260,20 +263,10 @@ class Store(
         """Finish what was accepted, then close."""
         ...
 
-    async def trim(
-        self, *, now: float, message_days: float, max_messages: int, log_age: float, max_log: int
-    ) -> int:
-        """Delete what is too old or too much; returns how many rows went."""
-        ...
-
     async def check_writable(self) -> None:
         """Write nothing of interest.
 
         Raises:
             StoreUnavailableError: Nothing can be written now.
         """
-        ...
-
-    async def info(self) -> StoreInfo:
-        """Sizes."""
         ...

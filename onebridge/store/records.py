@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from onebridge.keys import AppId, Conversation, Identity
+from onebridge.keys import SINGLE_SHARD, AppId, Conversation, Identity, Scene, Shard
 
 
 class EventKind(StrEnum):
@@ -158,13 +158,28 @@ class Inbound(msgspec.Struct, frozen=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A frame or body that could not be understood; counts as recorded, so that it is confirmed."""
+    """What could not be understood or kept; counts as recorded, so that it is confirmed.
+
+    Attributes:
+        time: When it came, by our clock.
+        source: ``gateway`` or ``webhook``.
+        reason: What is wrong with it.
+        payload: The frame or body as it came, up to a bound.
+        shard: Where it came from; ``keys.WEBHOOK`` for a callback.
+        cut: Bytes beyond the bound, which were not kept.
+    """
 
     time: float
     source: str
-    """``gateway`` or ``webhook``."""
     reason: str
     payload: bytes
+    shard: Shard = SINGLE_SHARD
+    cut: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be tried again."""
+        return not self.cut
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -241,6 +256,75 @@ class Capability(msgspec.Struct, frozen=True):
     learned_at: float
 
 
+class NumberRecord(msgspec.Struct, frozen=True):
+    """What number an identity has.
+
+    Attributes:
+        place: Rises from the oldest to the newest; where a list goes on.
+        identity: Whose number it is.
+        number: The number.
+        bound: Whether the operator chose it.
+        derived: The first choice of the hash: what a new database would give.
+    """
+
+    place: int
+    identity: Identity
+    number: int
+    bound: bool
+    derived: int
+
+    @property
+    def would_be_lost(self) -> bool:
+        """Whether a new database would not know it: a binding, or the loser of a collision."""
+        return self.bound or self.number != self.derived
+
+
+class IdentityRecord(msgspec.Struct, frozen=True):
+    """An identity as people want to see it. ``last_seen`` is 0 if it was only named."""
+
+    number: NumberRecord
+    name: str
+    scenes: tuple[Scene, ...]
+    last_seen: float
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Somewhere a person was seen, by what name and in what role."""
+
+    conversation: Conversation
+    title: str
+    name: str
+    role: str
+    last_seen: float
+    left: bool
+
+
+class DeferredSend(msgspec.Struct, frozen=True):
+    """A message that waits until a reply becomes possible (design.md section 4).
+
+    Attributes:
+        conversation: Where it goes.
+        message_id: OneBot's number, which its action has been answered with.
+        created_at: When it was deferred, by our clock.
+        expires_at: After this it is of no use.
+        payload: What to send, in the words of whoever defers it.
+    """
+
+    conversation: Conversation
+    message_id: int
+    created_at: float
+    expires_at: float
+    payload: bytes
+
+
+class StoredDeferred(msgspec.Struct, frozen=True):
+    """A deferred message in its queue; ``taken`` are the replies that are reserved for it."""
+
+    id: int
+    send: DeferredSend
+    taken: tuple[TakenCredit, ...] = ()
+
+
 class StoreInfo(msgspec.Struct, frozen=True):
     """Sizes, for people and metrics."""
 
@@ -250,3 +334,5 @@ class StoreInfo(msgspec.Struct, frozen=True):
     identities: int
     pending_events: int
     dead_letters: int
+    deferred: int = 0
+    """Messages that wait for a reply to become possible."""

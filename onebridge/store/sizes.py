@@ -19,6 +19,7 @@ def info(connection: sqlite3.Connection, path: Path) -> StoreInfo:
         identities=_count(connection, "identities"),
         pending_events=count_pending(connection),
         dead_letters=_count(connection, "dead_letters"),
+        deferred=_count(connection, "deferred"),
     )
 
 

@@ -15,7 +15,6 @@ from onebridge.store import (
     messages,
     people,
     sizes,
-    trim,
 )
 from onebridge.store.database import Database
 from onebridge.store.files import Connect, path_of
@@ -46,15 +45,14 @@ from onebridge.store.records import (
     Position,
     Recorded,
     Sighting,
-    StoredDeadLetter,
-    StoreInfo,
     TakenCredit,
 )
 from onebridge.store.threads import Threads
+from onebridge.store.upkeep import Upkeep
 from onebridge.store.worker import Job
 
 
-class SqliteStore:
+class SqliteStore(Upkeep):
     """All promises of ``onebridge.store.ports.Store``, kept in one file.
 
     Args:
@@ -77,19 +75,18 @@ class SqliteStore:
         connect: Connect = sqlite3.connect,
     ) -> None:
         self._clock = clock
-        self._numbers = NumberMemory()
+        numbers = NumberMemory()
         self._message_numbers = MessageNumbers(clock.monotonic)
-        self._threads = Threads(
+        threads = Threads(
             path_of(path_or_url),
             connect,
             clock,
             candidates=candidates,
             id_range=id_range,
             power=durability == "power",
-            changed_elsewhere=self._numbers.clear,
+            changed_elsewhere=numbers.clear,
         )
-        self._write = self._threads.write
-        self._read = self._threads.read
+        super().__init__(threads, numbers, candidates)
 
     async def open(self) -> None:
         """Open, migrate, and check that it can be written."""
@@ -116,30 +113,6 @@ class SqliteStore:
         """
         await self._write(sizes.touch, self._clock.now())
 
-    async def info(self) -> StoreInfo:
-        """Sizes."""
-        return await self._read(sizes.info, self._threads.path)
-
-    async def trim(
-        self, *, now: float, message_days: float, max_messages: int, log_age: float, max_log: int
-    ) -> int:
-        """Delete what is too old or too much, a little at a time."""
-        gone = 0
-        for task in await self._write(trim.plan, now, message_days, log_age, max_log):
-            first = task.first
-            while first < task.end:
-                count, first = await self._write(trim.sweep, task, first)
-                gone += count
-        before = now - message_days * trim.DAY
-        surplus, ranges = await self._read(trim.plan_messages, max_messages)
-        for start, end in ranges:
-            first = start
-            while first < end:
-                count, first = await self._write(trim.sweep_messages, first, end, before, surplus)
-                gone += count
-                surplus = max(0, surplus - count)
-        return gone
-
     async def record_inbound(
         self,
         account: AppId,
@@ -158,10 +131,6 @@ class SqliteStore:
     async def drop_position(self, account: AppId, shard: Shard) -> None:
         """Forget a session."""
         await self._write(inbound.drop_position, account, shard)
-
-    async def dead_letters(self, *, limit: int = 100) -> list[StoredDeadLetter]:
-        """The newest dead letters, newest first."""
-        return await self._read(inbound.dead_letters, limit)
 
     async def claim_numbers(self, identities: Sequence[Identity]) -> dict[Identity, int]:
         """The number of each identity, from memory where it was used lately."""
@@ -312,6 +281,10 @@ class SqliteStore:
     async def find_person(self, person: Identity) -> MemberRecord | None:
         """What was last seen of someone, anywhere."""
         return await self._read(people.find_person, person)
+
+    async def find_people(self, persons: Sequence[Identity]) -> dict[Identity, MemberRecord]:
+        """The same for many."""
+        return await self._read(people.find_people, persons)
 
     async def record_sightings(
         self,

@@ -1,7 +1,7 @@
 """Deleting what is too old or too much, in steps so short that nobody waits for long."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +28,10 @@ EVENT_KEYS_DAYS = 3.0
 
 MOST_EVENT_KEYS = 1_000_000
 MOST_DEAD_LETTERS = 1_000
+MOST_DEAD_LETTER_BYTES = 64 * 1024 * 1024
+
+DEFERRED_KEPT = 86_400.0
+"""Seconds after a deferred message became too old: whoever defers takes it out before."""
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -87,6 +91,12 @@ def plan(
         Sweep("credits", "id", 0, newest_credit + 1, "closes_at < ?", (now - CREDITS_KEPT,))
     )
     newest_letter = _newest(database.connection, "dead_letters")
+    # The newest that are together not too large.
+    (too_large,) = execute(
+        "SELECT coalesce(max(id), 0) FROM (SELECT id, sum(length(payload)) OVER (ORDER BY id DESC)"
+        " AS together FROM dead_letters) WHERE together > ?",
+        (MOST_DEAD_LETTER_BYTES,),
+    ).fetchone()
     sweeps.append(
         Sweep(
             "dead_letters",
@@ -94,8 +104,12 @@ def plan(
             0,
             newest_letter + 1,
             "time < ? OR id <= ?",
-            (now - message_days * DAY, newest_letter - MOST_DEAD_LETTERS),
+            (now - message_days * DAY, max(newest_letter - MOST_DEAD_LETTERS, too_large)),
         )
+    )
+    newest_deferred = _newest(database.connection, "deferred")
+    sweeps.append(
+        Sweep("deferred", "id", 0, newest_deferred + 1, "expires_at < ?", (now - DEFERRED_KEPT,))
     )
     return sweeps
 
@@ -167,6 +181,36 @@ def sweep_messages(
         return 0, end  # what follows is younger
     _delete(database.connection, going)
     return len(going), rows[-1][0] + 1
+
+
+def trim_all(
+    database: Database,
+    *,
+    now: float,
+    message_days: float,
+    max_messages: int,
+    log_age: float,
+    max_log: int,
+) -> Iterator[int]:
+    """Everything that there is to delete, as ``Store.trim`` does it; yields rows for each step."""
+    with database.transaction(synced=False):
+        tasks = plan(database, now, message_days, log_age, max_log)
+    for task in tasks:
+        first = task.first
+        while first < task.end:
+            with database.transaction(synced=False):
+                count, first = sweep(database, task, first)
+            yield count
+    surplus, ranges = plan_messages(database.connection, max_messages)
+    for start, end in ranges:
+        first = start
+        while first < end:
+            with database.transaction(synced=False):
+                count, first = sweep_messages(
+                    database, first, end, now - message_days * DAY, surplus
+                )
+            surplus = max(0, surplus - count)
+            yield count
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:

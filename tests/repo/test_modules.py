@@ -95,6 +95,12 @@ def test_starting_loads_nothing_heavy() -> None:
     assert HEAVY & loaded == set()
 
 
+def test_the_command_line_loads_only_what_a_command_needs() -> None:
+    loaded = set(json.loads(run_python(LOADED_BY, "onebridge.cli")))
+    bridge = {"aiohttp", "cryptography", "uvloop", "websockets", "onebridge.app", "onebridge.qq"}
+    assert (bridge | HEAVY - {"onebridge.cli", "rich"}) & loaded == set()
+
+
 def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]

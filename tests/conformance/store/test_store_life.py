@@ -8,10 +8,12 @@ import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from onebridge.errors import StoreError, StoreUnavailableError
+from onebridge.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from onebridge.keys import Identity, IdKind
 from onebridge.store.ports import Store
 from onebridge.store.records import Capability, Duplicate, Position, Recorded
 from tests.conformance.store.backends import SqliteBackend
@@ -269,3 +271,25 @@ async def test_kill_at_any_moment(backend: SqliteBackend) -> None:
         await store.close()
     assert numbers == sorted(set(numbers))
     assert credits == sorted(set(credits))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"time": float("nan")},
+        {"author_number": 2**63},
+        {"msg_ids": ("\ud800",)},
+        {"author": Identity(ACCOUNT, IdKind.USER, "\ud800")},
+        {"event": ["no", "bytes"]},
+    ],
+)
+async def test_what_cannot_be_stored_is_told_from_a_store_that_is_away(
+    store: Store, changes: dict[str, Any]
+) -> None:
+    batch = [said(message(1)), said(message(2, **changes))]
+    with pytest.raises(StoreRefusedError):
+        await store.record_inbound(ACCOUNT, batch, shard=SHARD, position=Position("s", 2))
+    assert await store.find_message(1) is None, "all or nothing"
+    assert await store.load_position(ACCOUNT, SHARD) is None
+    await store.record_inbound(ACCOUNT, batch[:1])
+    assert await store.find_message(1) == message(1)

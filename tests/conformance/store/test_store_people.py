@@ -321,3 +321,19 @@ async def test_many_members(store: Store) -> None:
     record = await store.find_conversation(group())
     assert record is not None
     assert record.members == 500
+
+
+async def test_many_people_at_once(store: Store) -> None:
+    seen = [
+        Sighting(group(number % 3), person(number), NOW + number, name=f"name {number}")
+        for number in range(300)
+    ]
+    seen.append(Sighting(group(7), person(5), NOW + 900))  # without a name
+    await store.record_sightings(seen)
+    wanted = [person(number) for number in range(290, 310)] + [person(5), person(5)]
+    found = await store.find_people(wanted)
+    assert set(found) == {*(person(number) for number in range(290, 300)), person(5)}
+    for one, record in found.items():
+        assert record == await store.find_person(one)
+    assert found[person(5)].name == "name 5"
+    assert await store.find_people([]) == {}

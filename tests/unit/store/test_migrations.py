@@ -95,3 +95,16 @@ def test_the_schema_is_complete(connection: sqlite3.Connection) -> None:
     assert {"messages", "message_keys", "credits", "log", "identities"} <= {
         name for (name,) in tables
     }
+
+
+def test_letters_of_the_first_version_say_what_can_be_known(
+    connection: sqlite3.Connection,
+) -> None:
+    migrate(connection, MIGRATIONS[:1])
+    connection.executemany(
+        "INSERT INTO dead_letters (account, time, source, reason, payload) VALUES (1, 2, ?, '', ?)",
+        [("gateway", b"x"), ("webhook", b"x"), ("gateway", bytes(65536))],
+    )
+    migrate(connection)
+    rows = connection.execute("SELECT shard, shards, cut FROM dead_letters ORDER BY id").fetchall()
+    assert rows == [(0, 1, 0), (0, 0, 0), (0, 1, 1)]
