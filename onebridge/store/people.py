@@ -14,7 +14,7 @@ from onebridge.store.database import Database, Seen, SeenConversation
 from onebridge.store.digests import digest
 from onebridge.store.identity import claim
 from onebridge.store.records import ConversationRecord, ConversationSighting, MemberRecord, Sighting
-from onebridge.store.rows import insert_rows
+from onebridge.store.rows import insert_rows, select_in
 
 RESOLUTION = 60.0
 """Seconds to which it is known when somebody was last seen."""
@@ -117,6 +117,20 @@ def find_person(connection: sqlite3.Connection, person: Identity) -> MemberRecor
         (digest(*person),),
     ).fetchone()
     return _member(row) if row else None
+
+
+def find_names(connection: sqlite3.Connection, persons: Sequence[Identity]) -> dict[Identity, str]:
+    """What people were last called, in any conversation; nothing of those without a name."""
+    by_key = {digest(*person): person for person in persons}
+    rows = select_in(
+        connection,
+        "SELECT digest, members.name, last_seen FROM members"
+        " JOIN identities ON identities.id = person"
+        " WHERE members.name != '' AND digest IN ({})",
+        list(by_key),
+    )
+    rows.sort(key=lambda row: row[2])
+    return {by_key[key]: name for key, name, _ in rows}
 
 
 def _touch(

@@ -47,6 +47,8 @@ class MessageRecord(msgspec.Struct, frozen=True):
         ref_idxs: ``REFIDX_…`` under which quotes of it arrive.
         outgoing: Whether this bot said it.
         synthetic: Made up for a quoted message that was never seen.
+        audit_ids: What the platform calls the audits that parts of it still wait for.
+        rejected: An audit refused a part of it.
     """
 
     message_id: int
@@ -59,6 +61,8 @@ class MessageRecord(msgspec.Struct, frozen=True):
     ref_idxs: tuple[str, ...] = ()
     outgoing: bool = False
     synthetic: bool = False
+    audit_ids: tuple[str, ...] = ()
+    rejected: bool = False
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -72,6 +76,8 @@ class Grant(msgspec.Struct, frozen=True):
     closes_at: float
     quota: int
     """How many replies it is good for; 0 means no documented cap."""
+    guild_wide: bool = False
+    """It is good in each channel of a guild, whose id is in the place of the conversation's."""
 
 
 class Credit(msgspec.Struct, frozen=True):
@@ -129,6 +135,21 @@ class ConversationSighting(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
+class GuildSighting(msgspec.Struct, frozen=True):
+    """A guild that the bot came to or left (``ended``): its channels go and come back with it."""
+
+    guild_id: str
+    ended: bool
+
+
+class AuditResult(msgspec.Struct, frozen=True):
+    """What people decided of a message that waited for them."""
+
+    audit_id: str
+    msg_id: str
+    """What the platform calls the message from now on; empty if it was rejected."""
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """One dispatch, ready to become durable.
 
@@ -155,6 +176,8 @@ class Inbound(msgspec.Struct, frozen=True):
     grant: Grant | None = None
     sightings: tuple[Sighting, ...] = ()
     conversation: ConversationSighting | None = None
+    guild: GuildSighting | None = None
+    audit: AuditResult | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

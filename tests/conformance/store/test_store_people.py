@@ -321,3 +321,18 @@ async def test_many_members(store: Store) -> None:
     record = await store.find_conversation(group())
     assert record is not None
     assert record.members == 500
+
+
+async def test_names_of_many(store: Store) -> None:
+    elsewhere = seen(1, 20, name="", conversation=group(2))
+    await store.record_sightings(
+        [seen(1, 0, name="小明"), seen(2), seen(3, name="小红"), elsewhere]
+    )
+    await store.record_sightings([seen(3, 10, name="红红", conversation=group(2))])
+    names = await store.find_names([person(1), person(2), person(3), person(4)])
+    assert names == {person(1): "小明", person(3): "红红"}
+    for one in (person(1), person(3)):
+        found = await store.find_person(one)
+        assert found is not None
+        assert found.name == names[one]
+    assert await store.find_names([]) == {}
