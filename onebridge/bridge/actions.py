@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from onebridge.bridge.forwards import find_forward
 from onebridge.bridge.messaging import Hints, Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
@@ -98,6 +99,19 @@ class Actions:
             ),
             "delete_msg": Action(self._delete, (MESSAGE_ID,), "Recall a message."),
             "get_msg": Action(self._get_message, (MESSAGE_ID,), "A message seen or sent."),
+            "get_forward_msg": Action(
+                self._get_forward,
+                (
+                    Param(
+                        "id",
+                        STR,
+                        required=True,
+                        aliases=("message_id",),
+                        doc="Of a `forward` segment, or the number of a message with one.",
+                    ),
+                ),
+                "The messages of a merged forward or chat record.",
+            ),
             "get_login_info": Action(self._login_info, (), "The bot itself."),
             "get_stranger_info": Action(self._stranger, (USER, NO_CACHE), "A person seen before."),
             "get_friend_list": Action(self._friends, (NO_CACHE,), "Everybody with a private chat."),
@@ -201,6 +215,9 @@ class Actions:
 
     async def _get_message(self, _call: Call, params: Params) -> Response:
         return succeed(await self._messaging.get_message(params["message_id"]))
+
+    async def _get_forward(self, _call: Call, params: Params) -> Response:
+        return succeed(await find_forward(self._messaging, params["id"]))
 
     async def _login_info(self, _call: Call, _params: Params) -> Response:
         return succeed(self._people.login_info())

@@ -106,8 +106,9 @@ def inbound_message(
     if event.quote is not None and not resolved.reply_to:
         synthetic = quoted_message(event, numbers.quote_id, resolved)
         if synthetic is not None:
-            resolved = msgspec.structs.replace(resolved, reply_to=numbers.quote_id)
-            if event.quote.ref_idx:
+            place = "record" if event.quote.is_record else "reply_to"
+            resolved = msgspec.structs.replace(resolved, **{place: numbers.quote_id})
+            if event.quote.ref_idx and not event.quote.is_record:
                 known.fresh[event.quote.ref_idx] = numbers.quote_id
     author = Identity(account, IdKind.USER, event.author.openid)
     message = MessageRecord(

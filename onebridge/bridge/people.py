@@ -12,6 +12,7 @@ from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.onebot.actions import Retcode
 from onebridge.store.ports import IdentityStore, PeopleStore
 from onebridge.store.records import ConversationRecord, MemberRecord
+from onebridge.translate.names import shown_name
 
 GROUP_SCENES = (Scene.GROUP, Scene.CHANNEL)
 PRIVATE_SCENES = (Scene.C2C, Scene.DM)
@@ -46,8 +47,8 @@ class Self(Protocol):
 
 
 def nickname_of(record: MemberRecord) -> str:
-    """A name that is never empty: where the platform tells none, the start of the openid."""
-    return record.name or record.person.openid.removeprefix("name:")[:8]
+    """What somebody was last called; never empty."""
+    return shown_name(record.name, record.person.openid)
 
 
 class People:
@@ -65,7 +66,7 @@ class People:
         """Somebody who was seen, with whatever name was last shown."""
         number = (await self._store.claim_numbers([person]))[person]
         record = await self._store.find_person(person)
-        name = nickname_of(record) if record else person.openid[:8]
+        name = nickname_of(record) if record else shown_name("", person.openid)
         return {"user_id": number, "nickname": name, "sex": "unknown", "age": 0}
 
     def self_as_stranger(self) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class People:
         friends = []
         for person, number in numbers.items():
             seen = await self._store.find_person(person)
-            name = nickname_of(seen) if seen else person.openid[:8]
+            name = nickname_of(seen) if seen else shown_name("", person.openid)
             friends.append({"user_id": number, "nickname": name, "remark": ""})
         return friends
 
