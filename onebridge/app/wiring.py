@@ -11,6 +11,7 @@ from onebridge.onebot.hub import Service
 from onebridge.onebot.transports.http_post import HttpPostApplication
 from onebridge.onebot.transports.ws_reverse import ReverseWebSocket
 from onebridge.store.ports import DeliveryStore
+from onebridge.translate.convert import Conversions
 from onebridge.translate.to_onebot import TranslationSettings
 
 
@@ -32,6 +33,10 @@ def intake_settings(config: Config) -> IntakeSettings:
             mention_self=onebot.mention_self,
             strip_slash=config.commands.strip_slash,
             guild_as=onebot.guild_as,
+        ),
+        conversions=Conversions(
+            buttons=config.convert.button_to_message,
+            switches=config.convert.push_switch_to_message,
         ),
         report_bots=onebot.report_bots,
         report_unknown=onebot.report_unknown,

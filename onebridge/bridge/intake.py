@@ -22,6 +22,7 @@ from onebridge.bridge.inbound import (
     inbound_message,
     inbound_notice,
     inbound_unknown,
+    nameless_in,
 )
 from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError, StoreUnavailableError
@@ -31,10 +32,11 @@ from onebridge.onebot.hub import EventRing
 from onebridge.qq.events import Event, Interaction, ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
-from onebridge.store.ports import IdentityStore, InboundStore, MessageStore
+from onebridge.store.ports import IdentityStore, InboundStore, MessageStore, PeopleStore
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
-from onebridge.translate.notices import identities_of
+from onebridge.translate.convert import as_message
+from onebridge.translate.notices import identities_of, references_of
 from onebridge.translate.to_onebot import identities_in
 
 log = get_logger(__name__)
@@ -51,7 +53,7 @@ Result = TypeVar("Result")
 Item = Dispatch | Undecodable
 
 
-class IntakeStore(InboundStore, IdentityStore, MessageStore, Protocol):
+class IntakeStore(InboundStore, IdentityStore, MessageStore, PeopleStore, Protocol):
     """What the way in needs of the store."""
 
 
@@ -232,8 +234,15 @@ class Intake:
             if not isinstance(one, _Started)
         ]
         parsed = [self._parse(item) for item in dispatches]
-        messages = [event for event in parsed if isinstance(event, MessageEvent)]
         others = [event for event in parsed if isinstance(event, ManagementEvent)]
+        pressed = self._pressed(parsed) if others else ()
+        if others:
+            shown = self.settings.conversions
+            parsed = [
+                one if isinstance(one, DeadLetter) else as_message(one, shown) for one in parsed
+            ]
+            others = [event for event in parsed if isinstance(event, ManagementEvent)]
+        messages = [event for event in parsed if isinstance(event, MessageEvent)]
         known = await self._resolve(messages, others)
         # One number for each message, and one for each quote: it may be of something never seen.
         quotes = sum(event.quote is not None for event in messages)
@@ -252,7 +261,6 @@ class Intake:
         if isinstance(first, Dispatch) and first.session_id:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
             position = Position(first.session_id, last)
-        pressed = self._pressed(parsed) if others else ()
         shard = dispatches[0].shard
         return _Batch(items, shard, position, callbacks=callbacks, pressed=pressed)
 
@@ -307,12 +315,13 @@ class Intake:
         wanted = [identity for event in messages for identity in identities_in(event, own)]
         for other in others:
             wanted += identities_of(other, own)
-            if other.msg_id:
-                quotes.append(other.msg_id)
+            quotes += references_of(other)
         numbers = await self._store.claim_numbers(wanted)
+        nameless = nameless_in(messages)
+        names = await self._store.find_names(nameless) if nameless else {}
         stored = await self._store.find_message_ids(self._account, quotes) if quotes else {}
         # The batch before this one may still be on its way into the store.
-        known = Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {})
+        known = Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {}, names)
         self._fresh_ids = known.fresh
         return known
 

@@ -91,6 +91,8 @@ class Credit(msgspec.Struct, frozen=True):
     closes_at: float
     quota: int
     taken: int
+    message_id: int = 0
+    """OneBot's number of the message that it replies to; 0 if applications saw none."""
 
     @property
     def left(self) -> int:

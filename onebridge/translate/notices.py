@@ -14,13 +14,20 @@ import msgspec
 from onebridge.keys import AppId, Identity, IdKind, Scene
 from onebridge.onebot.events import Notice, QQInfo
 from onebridge.qq.events import (
+    Audit,
     ChannelInfo,
     Interaction,
     JoinRequest,
     ManagementEvent,
     Reaction,
 )
-from onebridge.store.records import ConversationSighting, EventKind, Sighting
+from onebridge.store.records import (
+    AuditResult,
+    ConversationSighting,
+    EventKind,
+    GuildSighting,
+    Sighting,
+)
 from onebridge.translate.flags import JoinFlag, write_flag
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.shapes import GuildAs
@@ -134,6 +141,8 @@ their number."""
 
 _TEXT_CHANNEL = 0
 
+_GUILD_ENDED = {"GUILD_CREATE": False, "GUILD_DELETE": True}
+
 
 class NoticeFacts(msgspec.Struct, frozen=True):
     """What the things that an event refers to are in OneBot.
@@ -170,6 +179,27 @@ def identities_of(event: ManagementEvent, own_openids: Set[str]) -> tuple[Identi
     if event.guild_id:
         found.append(Identity(account, IdKind.GUILD, event.guild_id))
     return tuple(found)
+
+
+def references_of(event: ManagementEvent) -> tuple[str, ...]:
+    """What names the message that an event is about: its platform id, or an audit of it."""
+    named = (event.msg_id, event.detail.audit_id if isinstance(event.detail, Audit) else "")
+    return tuple(filter(None, named))
+
+
+def audit_of(event: ManagementEvent) -> AuditResult | None:
+    """What was decided of a message that waits, if the event tells."""
+    if not isinstance(event.detail, Audit) or not event.detail.audit_id:
+        return None
+    if event.event_type == "MESSAGE_AUDIT_REJECT":
+        return AuditResult(event.detail.audit_id, "")
+    return AuditResult(event.detail.audit_id, event.msg_id) if event.msg_id else None
+
+
+def guild_of(event: ManagementEvent) -> GuildSighting | None:
+    """The guild that the bot came to or left."""
+    ended = _GUILD_ENDED.get(event.event_type)
+    return None if ended is None else GuildSighting(event.guild_id, ended)
 
 
 def notice_kind(event: ManagementEvent) -> EventKind:

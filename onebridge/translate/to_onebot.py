@@ -218,7 +218,7 @@ def quoted_message(
         segments=record_nodes(quote)
         if quote.is_record
         else quoted_segments(event, quote, _who(event, resolved, "group")),
-        nickname=shown_name(quote.author_name, author.openid),
+        nickname=shown_name(quote.author_name or _name_of(author, event, resolved), author.openid),
         post_type="message_sent" if is_own else "message",
         chat_id=_chat_id(resolved, conversation),
         target_id=_number_of(_person(event), resolved) if is_own else resolved.self_id,
@@ -294,7 +294,8 @@ def sightings_in(event: MessageEvent, own_openids: Set[str] = frozenset()) -> tu
                 _person(event),
                 event.timestamp,
                 name=author.nick or author.name,
-                role=_role_of(author) if SCENES[conversation.scene].chat is not None else "",
+                # Empty where it is not told: what is known of them stays.
+                role=author.role if SCENES[conversation.scene].chat is not None else "",
                 is_bot=author.is_bot,
                 joined_at=author.joined_at,
             )
@@ -366,6 +367,12 @@ def _quoted_author(event: MessageEvent) -> Identity | None:
     elif is_private:
         return _person(event)
     return Identity(account, IdKind.USER, NAMED + quote.author_name)
+
+
+def _name_of(quoted: Identity, event: MessageEvent, resolved: Resolved) -> str:
+    if quoted != _person(event):
+        return ""
+    return event.author.name or resolved.author_name
 
 
 def _chat_id(resolved: Resolved, conversation: Conversation) -> int:
