@@ -13,15 +13,7 @@ from onebridge.onebot.events import to_json
 from onebridge.qq.events import ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.store.records import Grant, Inbound, MessageRecord
 from onebridge.translate.convert import Conversions
-from onebridge.translate.notices import (
-    NoticeFacts,
-    audit_of,
-    guild_of,
-    notice_kind,
-    notice_of,
-    references_of,
-    sightings_of,
-)
+from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,
@@ -32,6 +24,7 @@ from onebridge.translate.to_onebot import (
     to_onebot,
     unknown_to_onebot,
 )
+from onebridge.translate.traces import audit_of, guild_of, references_of, sightings_of
 
 
 class IntakeSettings(msgspec.Struct, frozen=True):

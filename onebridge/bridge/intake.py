@@ -36,8 +36,9 @@ from onebridge.store.ports import IdentityStore, InboundStore, MessageStore, Peo
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
 from onebridge.translate.convert import as_message
-from onebridge.translate.notices import identities_of, references_of
+from onebridge.translate.notices import identities_of
 from onebridge.translate.to_onebot import identities_in
+from onebridge.translate.traces import references_of
 
 log = get_logger(__name__)
 

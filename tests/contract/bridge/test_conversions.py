@@ -57,8 +57,13 @@ def press(sandbox: Sandbox, scene: str = "group", data: str = "/vote 42", **fiel
 async def answered(sandbox: Sandbox, client: Client, event: dict[str, Any], **how: Any) -> str:
     """Send an answer; returns the event id that the platform got with it."""
     asked = sandbox.world.last_number
-    target = {key: event[key] for key in ("group_id", "user_id") if key in event}
-    params = {"message": "记下了", "message_type": event["message_type"], **target, **how}
+    target: dict[str, int] = {key: event[key] for key in ("group_id", "user_id") if key in event}
+    params: dict[str, Any] = {
+        "message": "记下了",
+        "message_type": event["message_type"],
+        **target,
+        **how,
+    }
     sent = await client.call("send_msg", **params)
     assert sent["status"] == "ok"
     post = await sandbox.next_post(asked)
@@ -77,10 +82,7 @@ async def test_a_button_is_a_message(sandbox: Sandbox, client: Client, scene: st
     words = {"type": "text", "data": {"text": "/vote 42"}}
     assert event["message"] == ([words] if scene == "c2c" else [at_self, words])
     assert await answered(sandbox, client, event) == event_id
-    quoting = [
-        {"type": "reply", "data": {"id": event["message_id"]}},
-        {"type": "text", "data": {"text": "好"}},
-    ]
+    quoting = f"[CQ:reply,id={event['message_id']}]好"
     assert await answered(sandbox, client, event, message=quoting) == event_id
     assert client.unread == 0, "one press is one event"
 
@@ -127,10 +129,8 @@ async def test_a_press_that_comes_twice_is_one(sandbox: Sandbox, client: Client)
         '"data":{"type":11,"resolved":{"button_data":"x"}}}'
     )
     for number in (2, 3):
-        frame = (
-            f'{{"op":0,"s":{number},"t":"INTERACTION_CREATE","id":"INTERACTION_CREATE:9","d":{d}}}'
-        )
-        await sandbox.gateway.inject("102000001", frame)
+        head = f'"op":0,"s":{number},"t":"INTERACTION_CREATE","id":"INTERACTION_CREATE:9"'
+        await sandbox.gateway.inject("102000001", f'{{{head},"d":{d}}}')
     sandbox.announce("ENTER_AIO")
     assert (await client.event())["raw_message"].endswith("x")
     assert (await client.event())["notice_type"] == "enter_aio"
