@@ -1,7 +1,7 @@
 """Pressed buttons and push switches as the messages that command plugins understand.
 
 With ``convert`` in the configuration such an event is reported as a message instead of a notice:
-both would make a bot that knows both answer twice (docs/decisions/0012). It has a number like any
+both would make a bot that knows both answer twice (docs/events.md). It has a number like any
 message, and is replied to by its ``event_id``; the platform knows no message of it, so it can be
 neither recalled nor quoted.
 """
