@@ -116,7 +116,7 @@ def inbound_message(
         reply_to=_quoted_number(event, known),
         own_openids=own,
         self_user=bot.guild_user_id,
-        author_name=known.names.get(author, ""),
+        author_name="" if event.author.name else known.names.get(author, ""),
     )
     synthetic = None
     if event.quote is not None and not resolved.reply_to:

@@ -191,7 +191,11 @@ def _insert(
                 | SYNTHETIC * message.synthetic
                 | REJECTED * message.rejected,
                 *_reply_right(grants.get(message.message_id)),
-                encode_ids(_ids(message)),
+                encode_ids(
+                    (message.msg_ids, message.ref_idxs, message.audit_ids)
+                    if message.audit_ids
+                    else (message.msg_ids, message.ref_idxs)
+                ),
                 message.event,
             )
             for message in messages
@@ -200,8 +204,7 @@ def _insert(
     keys = [
         (digest(message.conversation.account, platform_id), message.message_id)
         for message in messages
-        for platform_ids in _ids(message)
-        for platform_id in platform_ids
+        for platform_id in (*message.msg_ids, *message.ref_idxs, *message.audit_ids)
     ]
     # In the order of the index: neighbours share a page.
     keys.sort()
@@ -211,12 +214,6 @@ def _insert(
         keys,
         TAKE_OVER,
     )
-
-
-def _ids(message: MessageRecord) -> Ids:
-    if message.audit_ids:
-        return message.msg_ids, message.ref_idxs, message.audit_ids
-    return message.msg_ids, message.ref_idxs
 
 
 def _reply_right(grant: Grant | None) -> tuple[float | None, int | None]:

@@ -8,6 +8,7 @@ import pytest
 from onebridge.sandbox.server import Sandbox
 from tests.contract.bridge.harness import (
     CHANNEL,
+    FULL_GROUP,
     GROUP,
     MING,
     Bridge,
@@ -109,3 +110,22 @@ async def test_somebody_who_came_can_be_welcomed_in_a_channel(
     sent = await client.call("send_group_msg", group_id=channel, message="欢迎")
     assert sent["status"] == "ok"
     assert (await sandbox.next_post(asked)).body["event_id"] == event_id
+
+
+async def test_a_member_without_a_name_here_is_called_as_elsewhere(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.say("大家好", scene="group", conversation=GROUP, user=MING, at_bot=True)
+    first = await client.event()
+    sandbox.announce(
+        "INTERACTION_CREATE",
+        group_openid=FULL_GROUP,
+        group_member_openid=MING,
+        data={"type": 11, "resolved": {"button_data": "x"}},
+    )
+    pressed = await client.event()
+    asked = {"group_id": pressed["group_id"], "user_id": pressed["user_id"]}
+    member = (await client.call("get_group_member_info", **asked))["data"]
+    assert member["nickname"] == first["sender"]["nickname"]
+    members = (await client.call("get_group_member_list", group_id=pressed["group_id"]))["data"]
+    assert member in members
