@@ -122,6 +122,8 @@ class Sighting(msgspec.Struct, frozen=True):
     """False if they only appeared, in a mention or a notice."""
     left: bool = False
     """They left the group, or removed the bot as a friend."""
+    outside: bool = False
+    """They only asked to be let in: no member, unless they are known to be one."""
 
 
 class ConversationSighting(msgspec.Struct, frozen=True):

@@ -77,6 +77,6 @@ def _asker(event: ManagementEvent) -> tuple[Sighting, ...]:
     asker = Identity(event.account, IdKind.USER, event.person)
     return (
         Sighting(
-            event.conversation, asker, event.timestamp, name=event.name, spoke=False, left=True
+            event.conversation, asker, event.timestamp, name=event.name, spoke=False, outside=True
         ),
     )

@@ -336,3 +336,19 @@ async def test_names_of_many(store: Store) -> None:
         assert found is not None
         assert found.name == names[one]
     assert await store.find_names([]) == {}
+
+
+async def test_whoever_asks_to_be_let_in_has_a_name_only(store: Store) -> None:
+    asks = seen(1, name="新同学", spoke=False, outside=True)
+    await store.record_sightings([asks])
+    assert await store.members(group()) == []
+    assert await store.find_member(group(), person()) is None
+    assert await store.find_conversation(group()) is None
+    assert await store.find_names([person()]) == {person(): "新同学"}
+    await store.record_sightings([seen(1, 5, spoke=False)])
+    assert (await member(store)).name == "新同学"
+    await store.record_sightings([asks])
+    assert (await member(store)).name == "新同学", "a member stays one"
+    await store.record_sightings([seen(1, 9, left=True)])
+    await store.record_sightings([asks])
+    assert await store.members(group()) == []
