@@ -66,12 +66,14 @@ class Mention(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True):
-    """A structured card (``ark_data``, message_type 3)."""
+    """A structured card: ``ark_data`` (message_type 3), or in guilds an embed or template card."""
 
     ark_type: str
     ark_name: str
     prompt: str
     fields: dict[str, Any]
+    is_worded: bool = True
+    """The text of the message is only the platform's wording of it."""
 
 
 class Quote(msgspec.Struct, frozen=True):

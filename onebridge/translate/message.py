@@ -79,12 +79,14 @@ def message_segments(
     """
     is_group = SCENES[event.conversation.scene].chat is not None
     calls_self = is_group and event.addressed
-    if event.card is not None:
+    if event.card is not None and event.card.is_worded:
         segments = [_card_segment(event.card), *_content(event, "", who)]
     else:
         # Blanks at either end are what the platform leaves of the mention.
         content = event.content.strip() if calls_self else event.content
         segments = _content(event, content, who)
+        if event.card is not None:
+            segments.append(_card_segment(event.card))
 
     segments = _place_self(
         segments,

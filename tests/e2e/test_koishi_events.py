@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.e2e.programs import HERE
-from tests.unit.translate.every_event import frames, onebot_event
+from tests.unit.translate.every_event import converted, frames, onebot_event
 
 KOISHI = HERE / "koishi"
 
@@ -60,6 +60,11 @@ def test_every_event_is_taken_for_what_it_is() -> None:
         if found is not None:
             assert found["userId"] == str(event["user_id"])
             assert found.get("channelId") or frame["t"] == "FRIEND_ADD"
+
+
+def test_what_is_shown_as_a_message_is_one() -> None:
+    events = [event for frame in frames() if (event := converted(frame)) is not None]
+    assert [found and found.get("type") for found in adapted(events)] == ["message"] * len(events)
 
 
 def test_go_cqhttps_form_is_no_error_either() -> None:

@@ -9,6 +9,7 @@ from onebridge.onebot.events import to_json
 from onebridge.qq.events import ManagementEvent, MessageEvent
 from onebridge.qq.factory import parse_event
 from onebridge.qq.wire import Frame
+from onebridge.translate.convert import Conversions, as_message
 from onebridge.translate.notices import NoticeFacts, identities_of, notice_of
 from onebridge.translate.shapes import GuildAs
 from onebridge.translate.to_onebot import TranslationSettings, to_onebot
@@ -35,6 +36,14 @@ def event_of(frame: dict[str, Any]) -> MessageEvent | ManagementEvent:
     event = parse_event(ACCOUNT, read, 1790000000.0, GUILD_BOT)
     assert isinstance(event, MessageEvent | ManagementEvent)
     return event
+
+
+def converted(frame: dict[str, Any]) -> Any:
+    """What applications get of a frame that is shown as a message; None if it is not."""
+    event = as_message(event_of(frame), Conversions(buttons=True, switches=True))
+    if not isinstance(event, MessageEvent) or event.msg_id:
+        return None
+    return orjson.loads(to_json(to_onebot(event, resolve(event), TranslationSettings())))
 
 
 def onebot_event(frame: dict[str, Any], guild_as: GuildAs = "group") -> Any:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import aiocqhttp
+import orjson
 import pytest
 from nonebot.adapters.onebot.v11 import Adapter
 from nonebot.adapters.onebot.v11.event import (
@@ -18,8 +19,12 @@ from nonebot.adapters.onebot.v11.event import (
     PrivateMessageEvent,
 )
 
+from onebridge.onebot.events import to_json
+from onebridge.qq.events import Quote, UnknownEvent
 from onebridge.qq.wire import INTENTS
-from tests.unit.translate.every_event import frames, onebot_event, table, title
+from onebridge.translate.to_onebot import unknown_to_onebot
+from tests.unit.translate.every_event import converted, frames, onebot_event, table, title
+from tests.unit.translate.inbound import ACCOUNT, SELF_ID, at_message, resolve, translate
 
 FRAMES = frames()
 ROWS = table()
@@ -94,3 +99,52 @@ def test_go_cqhttps_form_is_no_error_either(frame: dict[str, Any]) -> None:
     said = onebot_event(frame, "guild")
     assert Adapter.json_to_event(said) is not None
     assert aiocqhttp.Event.from_payload(said) is not None
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (71, GroupMessageEvent, "vote:42:yes"),
+        (72, PrivateMessageEvent, "menu_help"),
+        (73, GroupMessageEvent, "vote:42:yes"),
+        (53, PrivateMessageEvent, "机器人主动消息被关闭"),
+        (64, GroupMessageEvent, "机器人主动消息被开启"),
+    ],
+)
+def test_what_is_shown_as_a_message_is_read_as_one(
+    number: int, kind: type[Any], words: str
+) -> None:
+    [frame] = [frame for frame in FRAMES if frame["s"] == number]
+    said = converted(frame)
+    found = Adapter.json_to_event(said)
+    assert isinstance(found, GroupMessageEvent | PrivateMessageEvent)
+    assert type(found) is kind
+    assert found.get_plaintext() == words
+    assert said["message_id"] == 1202
+    assert aiocqhttp.Event.from_payload(said) is not None
+
+
+def test_only_buttons_and_switches_are_shown_as_messages() -> None:
+    shown = [frame["t"] for frame in FRAMES if converted(frame) is not None]
+    assert set(shown) == {
+        "INTERACTION_CREATE",
+        "GROUP_MSG_REJECT",
+        "GROUP_MSG_RECEIVE",
+        "C2C_MSG_REJECT",
+        "C2C_MSG_RECEIVE",
+    }
+    assert shown.count("INTERACTION_CREATE") == 3
+
+
+def test_a_chat_record_is_read_as_a_forward() -> None:
+    event = at_message("总结", quote=Quote("TMP_1", content="早", is_record=True))
+    found = Adapter.json_to_event(translate(event, resolved=resolve(event, record=77)))
+    assert isinstance(found, GroupMessageEvent)
+    assert found.message["forward"][0].data == {"id": "77"}
+
+
+def test_an_unknown_type_is_read_as_a_notice() -> None:
+    event = UnknownEvent(ACCOUNT, "SOMETHING_NEW", "SOMETHING_NEW:1", {"a": 1}, 1787192130.0)
+    said = orjson.loads(to_json(unknown_to_onebot(event, SELF_ID)))
+    assert type(Adapter.json_to_event(said)) is NoticeEvent
+    assert (said["notice_type"], said["sub_type"]) == ("qq_event", "something_new")

@@ -169,6 +169,13 @@ def test_a_card_in_a_group_comes_after_the_mention() -> None:
     assert [part.type for part in segments_of(event)] == ["at", "json", "image"]
 
 
+def test_a_card_in_a_guild_follows_the_text() -> None:
+    card = Card("embed", "标题", "提示", {"title": "标题"}, is_worded=False)
+    segments = segments_of(message("看", Scene.CHANNEL, card=card))
+    assert segments[0] == text("看")
+    assert orjson.loads(segments[1].data["data"])["fields"] == {"title": "标题"}
+
+
 RECORD = Quote(ref_idx="TMP_0b58e7d3", content="=== 消息 1 ===\n[消息内容] 你好", is_record=True)
 FORWARD = Segment("forward", {"id": "77"})
 
