@@ -134,7 +134,7 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("convert", "auto_reply", "overrides")
+        for name in ("auto_reply", "overrides")
         if getattr(config, name) != getattr(defaults, name)
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)

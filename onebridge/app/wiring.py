@@ -20,6 +20,7 @@ from onebridge.onebot.transports.http_post import HttpPostApplication
 from onebridge.onebot.transports.ws_reverse import ReverseWebSocket
 from onebridge.qq.rest import QQRest
 from onebridge.store.ports import DeliveryStore, Store
+from onebridge.translate.convert import Conversions
 from onebridge.translate.to_onebot import TranslationSettings
 
 
@@ -99,6 +100,10 @@ def intake_settings(config: Config) -> IntakeSettings:
             mention_self=onebot.mention_self,
             strip_slash=config.commands.strip_slash,
             guild_as=onebot.guild_as,
+        ),
+        conversions=Conversions(
+            buttons=config.convert.button_to_message,
+            switches=config.convert.push_switch_to_message,
         ),
         report_bots=onebot.report_bots,
         report_unknown=onebot.report_unknown,

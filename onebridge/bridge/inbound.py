@@ -1,18 +1,19 @@
 """From an event, with what it refers to resolved, to what is recorded and reported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from onebridge.config import ReplyLimit
 from onebridge.delivery.credits import event_grant, grant_for
-from onebridge.keys import Identity, IdKind
+from onebridge.keys import Conversation, Identity, IdKind, Scene
 from onebridge.observability import counters
 from onebridge.onebot.events import to_json
 from onebridge.qq.events import ManagementEvent, MessageEvent, UnknownEvent
-from onebridge.store.records import Inbound, MessageRecord
-from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of, sightings_of
+from onebridge.store.records import Grant, Inbound, MessageRecord
+from onebridge.translate.convert import Conversions
+from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,
@@ -23,12 +24,14 @@ from onebridge.translate.to_onebot import (
     to_onebot,
     unknown_to_onebot,
 )
+from onebridge.translate.traces import audit_of, guild_of, references_of, sightings_of
 
 
 class IntakeSettings(msgspec.Struct, frozen=True):
     """What decides how events look, and which are reported."""
 
     translation: TranslationSettings
+    conversions: Conversions = Conversions()
     report_bots: bool = True
     report_unknown: bool = False
     interaction_ack: bool = True
@@ -62,11 +65,13 @@ class Known(msgspec.Struct):
         message_ids: OneBot's numbers by platform id and ``REFIDX_…``: those that were stored, and
             those of the batch before this one, which may not be stored yet.
         fresh: The same for this batch, as far as it is translated.
+        names: What those are called whose messages do not tell it.
     """
 
     numbers: Mapping[Identity, int]
     message_ids: Mapping[str, int]
     fresh: dict[str, int]
+    names: Mapping[Identity, str] = {}
 
     def find(self, key: str) -> int:
         """The number of a message, 0 if it is not known."""
@@ -78,6 +83,15 @@ class Numbers(msgspec.Struct, frozen=True):
 
     message_id: int
     quote_id: int
+
+
+def nameless_in(messages: Sequence[MessageEvent]) -> list[Identity]:
+    """Those authors whose messages do not tell what they are called."""
+    return [
+        Identity(event.account, IdKind.USER, event.author.openid)
+        for event in messages
+        if not event.author.name
+    ]
 
 
 def inbound_message(
@@ -93,6 +107,7 @@ def inbound_message(
     if _is_own(event, known, own):
         counters["intake.own"] += 1
         return Inbound(dedupe_key, event.timestamp, reported=False)
+    author = Identity(account, IdKind.USER, event.author.openid)
     resolved = Resolved(
         self_id=bot.self_id,
         numbers=known.numbers,
@@ -101,15 +116,16 @@ def inbound_message(
         reply_to=_quoted_number(event, known),
         own_openids=own,
         self_user=bot.guild_user_id,
+        author_name="" if event.author.name else known.names.get(author, ""),
     )
     synthetic = None
     if event.quote is not None and not resolved.reply_to:
         synthetic = quoted_message(event, numbers.quote_id, resolved)
         if synthetic is not None:
-            resolved = msgspec.structs.replace(resolved, reply_to=numbers.quote_id)
-            if event.quote.ref_idx:
+            place = "record" if event.quote.is_record else "reply_to"
+            resolved = msgspec.structs.replace(resolved, **{place: numbers.quote_id})
+            if event.quote.ref_idx and not event.quote.is_record:
                 known.fresh[event.quote.ref_idx] = numbers.quote_id
-    author = Identity(account, IdKind.USER, event.author.openid)
     message = MessageRecord(
         message_id=numbers.message_id,
         conversation=event.conversation,
@@ -117,11 +133,12 @@ def inbound_message(
         author_number=known.numbers[author],
         time=event.timestamp,
         event=to_json(to_onebot(event, resolved, settings.translation)),
-        msg_ids=(event.msg_id,),
+        msg_ids=(event.msg_id,) if event.msg_id else (),
         ref_idxs=(event.ref_idx,) if event.ref_idx else (),
     )
     # Of two pushes of one message the first is recorded, and its number stays.
-    known.fresh.setdefault(event.msg_id, numbers.message_id)
+    if event.msg_id:
+        known.fresh.setdefault(event.msg_id, numbers.message_id)
     if event.ref_idx:
         known.fresh.setdefault(event.ref_idx, numbers.message_id)
     return Inbound(
@@ -147,27 +164,18 @@ def inbound_notice(
 ) -> Inbound:
     """Anything else that the documents know: a notice or request, and what it changes."""
     own, place = bot.own_openids, event.conversation
+    about = (known.find(reference) for reference in references_of(event))
     notice = notice_of(
         event,
         NoticeFacts(
             self_id=bot.self_id,
             numbers=known.numbers,
-            message_id=known.find(event.msg_id) if event.msg_id else 0,
+            message_id=next(filter(None, about), 0),
             own_openids=own,
             self_user=bot.guild_user_id,
             guild_as=settings.translation.guild_as,
         ),
     )
-    grant = None
-    if place is not None:
-        grant = event_grant(
-            place,
-            event.event_type,
-            event.event_id,
-            event.person or event.operator,
-            event.timestamp,
-            settings.reply_limits,
-        )
     people, chat = sightings_of(event, own)
     return Inbound(
         dedupe_key=dedupe_key,
@@ -176,9 +184,11 @@ def inbound_notice(
         event=None if notice is None else to_json(notice),
         reported=notice is not None,
         lane=event.guild_id if place is None else place.openid,
-        grant=grant,
+        grant=_right_to_reply(event, settings),
         sightings=people,
         conversation=chat,
+        guild=guild_of(event),
+        audit=audit_of(event),
     )
 
 
@@ -190,6 +200,25 @@ def inbound_unknown(
     if settings.report_unknown:
         notice = to_json(unknown_to_onebot(event, bot.self_id))
     return Inbound(dedupe_key, event.timestamp, event=notice, reported=notice is not None)
+
+
+def _right_to_reply(event: ManagementEvent, settings: IntakeSettings) -> Grant | None:
+    """What an event opens: in its chat or, if it is about a whole guild, in any channel of that."""
+    place = event.conversation
+    guild_wide = place is None and event.guild_id != ""
+    if place is None:
+        place = Conversation(event.account, Scene.CHANNEL, event.guild_id)
+    grant = event_grant(
+        place,
+        event.event_type,
+        event.event_id,
+        event.person or event.operator,
+        event.timestamp,
+        settings.reply_limits,
+    )
+    if grant is None or not guild_wide:
+        return grant
+    return msgspec.structs.replace(grant, guild_wide=True)
 
 
 def _is_own(event: MessageEvent, known: Known, own: set[str]) -> bool:

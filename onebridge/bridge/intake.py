@@ -23,6 +23,7 @@ from onebridge.bridge.inbound import (
     inbound_message,
     inbound_notice,
     inbound_unknown,
+    nameless_in,
 )
 from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
@@ -33,11 +34,13 @@ from onebridge.onebot.hub import EventRing
 from onebridge.qq.events import Event, Interaction, ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
-from onebridge.store.ports import IdentityStore, InboundStore, MessageStore
+from onebridge.store.ports import IdentityStore, InboundStore, MessageStore, PeopleStore
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, LoggedEvent, Position, Recorded
 from onebridge.supervision import Backoff, pause
+from onebridge.translate.convert import as_message
 from onebridge.translate.notices import identities_of
 from onebridge.translate.to_onebot import identities_in
+from onebridge.translate.traces import references_of
 
 log = get_logger(__name__)
 
@@ -51,7 +54,7 @@ Result = TypeVar("Result")
 Item = Dispatch | Undecodable
 
 
-class IntakeStore(InboundStore, IdentityStore, MessageStore, Protocol):
+class IntakeStore(InboundStore, IdentityStore, MessageStore, PeopleStore, Protocol):
     """What the way in needs of the store."""
 
 
@@ -237,6 +240,13 @@ class Intake:
             if not isinstance(one, _Started)
         ]
         parsed = [self._parse(item) for item in dispatches]
+        pressed: Sequence[tuple[int, str]] = ()
+        if any(isinstance(event, ManagementEvent) for event in parsed):
+            pressed = self._pressed(parsed)
+            shown = self.settings.conversions
+            parsed = [
+                one if isinstance(one, DeadLetter) else as_message(one, shown) for one in parsed
+            ]
         try:
             known = await self._resolve(parsed)
         except StoreRefusedError:
@@ -261,7 +271,6 @@ class Intake:
             last = max(item.seq for item in dispatches if isinstance(item, Dispatch))
             position = Position(first.session_id, last)
         self._fresh_ids = known.fresh
-        pressed = self._pressed(parsed) if len(messages) < len(parsed) else ()
         shard = dispatches[0].shard
         return _Batch(dispatches, items, shard, position, callbacks=callbacks, pressed=pressed)
 
@@ -308,12 +317,13 @@ class Intake:
         wanted = [identity for event in messages for identity in identities_in(event, own)]
         for other in others:
             wanted += identities_of(other, own)
-            if other.msg_id:
-                quotes.append(other.msg_id)
+            quotes += references_of(other)
         numbers = await self._store.claim_numbers(wanted)
+        nameless = nameless_in(messages)
+        names = await self._store.find_names(nameless) if nameless else {}
         stored = await self._store.find_message_ids(self._account, quotes) if quotes else {}
         # The batch before this one may still be on its way into the store.
-        return Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {})
+        return Known(numbers, {**self._fresh_ids, **stored} if quotes else {}, {}, names)
 
     def _translate(
         self, item: Item, event: Event, numbers: Numbers, known: Known

@@ -8,7 +8,16 @@ import msgspec
 
 from onebridge.bridge.refusals import refused
 from onebridge.bridge.remembered import Remembered
-from onebridge.bridge.sending import Call, Sending, accepted, delivered, not_remembered
+from onebridge.bridge.sending import (
+    Call,
+    Sending,
+    accepted,
+    audits_of,
+    delivered,
+    not_remembered,
+    not_there,
+    reply_id_of,
+)
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings
@@ -184,12 +193,9 @@ class Messaging:
         """
         record = await self.remembered.find(message_id)
         if not record.msg_ids:
-            why = (
-                "was delivered, but the platform's answer with its id was lost"
-                if record.outgoing
-                else "was only seen in a quote"
+            raise ActionError(
+                Retcode.REFUSED, f"message {message_id} {not_there(record)}; it cannot be recalled"
             )
-            raise ActionError(Retcode.REFUSED, f"message {message_id} {why}; it cannot be recalled")
         for msg_id in record.msg_ids:
             try:
                 await self._recall(RecallMessage(record.conversation, msg_id))
@@ -244,8 +250,8 @@ class Messaging:
         def order(credits: Sequence[Credit], now: float) -> list[Credit]:
             return order_candidates(
                 credits,
-                replied_msg_id=answered[0].msg_ids[0] if answered and answered[0].msg_ids else "",
-                quick_msg_id=quick.msg_ids[0] if quick is not None and quick.msg_ids else "",
+                replied_msg_id=reply_id_of(answered[0], credits) if answered else "",
+                quick_msg_id=reply_id_of(quick, credits) if quick is not None else "",
                 named_authors=authors,
                 now=now,
             )
@@ -331,6 +337,7 @@ class Messaging:
             msg_ids=tuple(one.msg_id for one in receipts if one.msg_id),
             ref_idxs=tuple(one.ref_idx for one in receipts if one.ref_idx),
             outgoing=True,
+            audit_ids=audits_of(receipts),
         )
         sending.is_stored = True
         log_seq = await self._store.record_outbound(record, reported=self._report_self)

@@ -4,6 +4,7 @@ The platform tells no lists and no profiles, so these answers come from the stor
 never reach the platform, and hold every key that frameworks index without asking.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from onebridge.bridge.targets import KIND_OF_SCENE
@@ -12,6 +13,7 @@ from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
 from onebridge.onebot.actions import Retcode
 from onebridge.store.ports import IdentityStore, PeopleStore
 from onebridge.store.records import ConversationRecord, MemberRecord
+from onebridge.translate.names import shown_name
 
 GROUP_SCENES = (Scene.GROUP, Scene.CHANNEL)
 PRIVATE_SCENES = (Scene.C2C, Scene.DM)
@@ -45,11 +47,6 @@ class Self(Protocol):
         ...
 
 
-def nickname_of(record: MemberRecord) -> str:
-    """A name that is never empty: where the platform tells none, the start of the openid."""
-    return record.name or record.person.openid.removeprefix("name:")[:8]
-
-
 class People:
     """Answers about one account's people and groups."""
 
@@ -64,9 +61,9 @@ class People:
     async def stranger(self, person: Identity) -> dict[str, Any]:
         """Somebody who was seen, with whatever name was last shown."""
         number = (await self._store.claim_numbers([person]))[person]
-        record = await self._store.find_person(person)
-        name = nickname_of(record) if record else person.openid[:8]
-        return {"user_id": number, "nickname": name, "sex": "unknown", "age": 0}
+        names = await self._store.find_names([person])
+        nickname = shown_name(names.get(person, ""), person.openid)
+        return {"user_id": number, "nickname": nickname, "sex": "unknown", "age": 0}
 
     def self_as_stranger(self) -> dict[str, Any]:
         """The bot, where it is asked about like anybody else."""
@@ -81,12 +78,15 @@ class People:
             for chat in chats
         }
         numbers = await self._store.find_numbers(list(persons))
-        friends = []
-        for person, number in numbers.items():
-            seen = await self._store.find_person(person)
-            name = nickname_of(seen) if seen else person.openid[:8]
-            friends.append({"user_id": number, "nickname": name, "remark": ""})
-        return friends
+        names = await self._store.find_names(list(numbers))
+        return [
+            {
+                "user_id": number,
+                "nickname": shown_name(names.get(person, ""), person.openid),
+                "remark": "",
+            }
+            for person, number in numbers.items()
+        ]
 
     async def groups(self) -> list[dict[str, Any]]:
         """Groups, and channels where people were seen."""
@@ -117,7 +117,7 @@ class People:
                 Retcode.UNKNOWN_TARGET,
                 "this user was never seen in this group, and the platform tells no member lists",
             )
-        return _member(record, group_id)
+        return _member(record, group_id, await self._names([record]))
 
     async def self_as_member(self, conversation: Conversation) -> dict[str, Any]:
         """The bot in one of its groups; frameworks ask for it to know what it may do."""
@@ -128,10 +128,18 @@ class People:
         """Everybody seen in a group, the bot among them."""
         group_id = (await self.group(conversation))["group_id"]
         records = await self._store.members(conversation)
+        names = await self._names(records)
         listed = [
-            _member(record, group_id) for record in records if record.number != self._bot.self_id
+            _member(record, group_id, names)
+            for record in records
+            if record.number != self._bot.self_id
         ]
         return [self._self_member(group_id), *listed]
+
+    async def _names(self, records: Sequence[MemberRecord]) -> Mapping[Identity, str]:
+        """What those are called elsewhere who showed no name in a group."""
+        nameless = [record.person for record in records if not record.name]
+        return await self._store.find_names(nameless) if nameless else {}
 
     def _self_member(self, group_id: int) -> dict[str, Any]:
         return _member_shape(
@@ -157,11 +165,11 @@ def _group(record: ConversationRecord, number: int) -> dict[str, Any]:
     }
 
 
-def _member(record: MemberRecord, group_id: int) -> dict[str, Any]:
+def _member(record: MemberRecord, group_id: int, names: Mapping[Identity, str]) -> dict[str, Any]:
     return _member_shape(
         group_id,
         record.number,
-        nickname_of(record),
+        shown_name(record.name or names.get(record.person, ""), record.person.openid),
         role=record.role if record.role in ROLES else "member",
         is_robot=record.is_bot,
         joined_at=record.joined_at or record.first_seen,

@@ -1,6 +1,7 @@
 """A running action, and the message that it has on its way."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from onebridge.delivery.outbox import Delivery
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, succeed
 from onebridge.onebot.segments import Message
+from onebridge.qq.calls import UNKNOWN_AUDIT, Receipt
+from onebridge.store.records import Credit, MessageRecord
 
 log = get_logger(__name__)
 
@@ -39,8 +42,37 @@ def accepted(sending: Sending) -> Response:
     """The answer for a message of which the platform took every part."""
     if any(receipt.audit_id for receipt in sending.delivery.receipts):
         words = "the platform has the message audited by people; it appears if they pass it"
-        return Response("async", int(Retcode.ASYNC), None, "", words)
+        audit_ids = list(audits_of(sending.delivery.receipts))
+        qq = {"message_id": sending.message_id, "audit_ids": audit_ids}
+        return Response("async", int(Retcode.ASYNC), None, "", words, qq=qq)
     return succeed({"message_id": sending.message_id})
+
+
+def audits_of(receipts: Iterable[Receipt]) -> tuple[str, ...]:
+    """The audits that parts of a message wait for, where the platform told their ids."""
+    audits = (receipt.audit_id for receipt in receipts)
+    return tuple(audit_id for audit_id in audits if audit_id not in ("", UNKNOWN_AUDIT))
+
+
+def not_there(record: MessageRecord) -> str:
+    """Why the platform has no message for one that is stored."""
+    if record.rejected:
+        return "was rejected by the platform's audit"
+    if record.audit_ids:
+        return "waits for the platform's audit"
+    if record.outgoing:
+        return "was delivered, but the platform's answer with its id was lost"
+    if record.synthetic:
+        return "was only seen in a quote"
+    return "is an event that is shown as a message"
+
+
+def reply_id_of(record: MessageRecord, credits: Iterable[Credit]) -> str:
+    """What a reply to this message names: an event's id if it is an event shown as a message."""
+    for credit in credits:
+        if credit.message_id == record.message_id:
+            return credit.reply_id
+    return record.msg_ids[0] if record.msg_ids else ""
 
 
 def not_remembered(sending: Sending, reason: str) -> None:

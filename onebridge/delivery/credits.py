@@ -74,6 +74,15 @@ def grant_for(event: Event, overrides: Mapping[str, ReplyLimit]) -> Grant | None
     """The right to reply that an event opens; None if it opens none."""
     if not isinstance(event, MessageEvent):
         return None
+    if not event.msg_id:
+        return event_grant(
+            event.conversation,
+            event.event_type,
+            event.event_id,
+            event.author.openid,
+            event.timestamp,
+            overrides,
+        )
     return _grant(
         event.conversation,
         ReplyBy.MSG_ID,
@@ -171,7 +180,9 @@ def _answered(
                     return credit
     for author in named_authors:
         for credit in newest_first:
-            if credit.author_openid == author and credit.by is ReplyBy.MSG_ID:
+            if credit.author_openid == author and (
+                credit.by is ReplyBy.MSG_ID or credit.message_id
+            ):
                 return credit
     return None
 

@@ -25,6 +25,8 @@ class QQInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     group_openid: str = ""
     guild_id: str = ""
     channel_id: str = ""
+    data: dict[str, Any] | None = None
+    """What the platform tells beyond that, where the standard has no place for it."""
 
 
 class Sender(msgspec.Struct, frozen=True, omit_defaults=True):

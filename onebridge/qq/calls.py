@@ -106,6 +106,10 @@ class RecallMessage(msgspec.Struct, frozen=True):
     msg_id: str
 
 
+UNKNOWN_AUDIT = "unknown"
+"""In place of an ``audit_id`` that the platform did not tell."""
+
+
 class Receipt(msgspec.Struct, frozen=True):
     """What the platform said of one accepted call."""
 

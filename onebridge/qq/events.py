@@ -66,12 +66,14 @@ class Mention(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True):
-    """A structured card (``ark_data``, message_type 3)."""
+    """A structured card: ``ark_data`` (message_type 3), or in guilds an embed or template card."""
 
     ark_type: str
     ark_name: str
     prompt: str
     fields: dict[str, Any]
+    is_worded: bool = True
+    """The text of the message is only the platform's wording of it."""
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -101,7 +103,7 @@ class MessageEvent(msgspec.Struct, frozen=True):
     event_id: str
     """Outer ``id`` of the frame (``TYPE:opaque``); empty if the frame had none."""
     msg_id: str
-    """``d.id``: reply key and dedupe key."""
+    """``d.id``: reply key and dedupe key; empty for an event that is only shown as a message."""
     conversation: Conversation
     author: Author
     content: str
@@ -169,7 +171,14 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     name: str
 
 
-Detail = Reaction | JoinRequest | Interaction | ChannelInfo
+class Audit(msgspec.Struct, frozen=True):
+    """What became of a message that waited for people to pass it (qq-platform.md section 6.10)."""
+
+    audit_id: str
+    """The same as in the answer of the send (304023, 304024)."""
+
+
+Detail = Reaction | JoinRequest | Interaction | ChannelInfo | Audit
 
 
 class ManagementEvent(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.cards import read_guild_card
 from onebridge.qq.events import (
     Attachment,
     AttachmentKind,
@@ -240,6 +241,7 @@ def _read_guild_message(
         mentions_everyone=get("mention_everyone") is True,
         attachments=_read_attachments(d["attachments"]) if get("attachments") else (),
         quote=Quote(msg_id=quoted_id) if quoted_id else None,
+        card=read_guild_card(d) if get("ark") or get("embeds") else None,
         message_type=read_int(get("message_type")),
         seq_in_channel=read_text(get("seq_in_channel")) or read_text(get("seq")),
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.events import (
+    Audit,
     ChannelInfo,
     Detail,
     Interaction,
@@ -67,6 +68,10 @@ def _interaction(d: dict[str, Any]) -> Interaction:
 
 def _channel(d: dict[str, Any]) -> ChannelInfo:
     return ChannelInfo(read_int(d.get("type")), read_text(d.get("name")))
+
+
+def _audit(d: dict[str, Any]) -> Audit:
+    return Audit(read_text(d.get("audit_id")))
 
 
 class Layout(NamedTuple):
@@ -132,7 +137,9 @@ _POST = _FORUM._replace(time="post_info.date_time")
 _REPLY = _FORUM._replace(time="reply_info.date_time")
 _AUDIO = Layout(Scene.CHANNEL, "channel_id")
 _VOICE_MEMBER = Layout(Scene.CHANNEL, "channel_id", person="user_id", required=("user_id",))
-_GROUP_AUDIT = Layout(Scene.GROUP, "group_openid", message="message_id", time="audit_time")
+_GROUP_AUDIT = Layout(
+    Scene.GROUP, "group_openid", message="message_id", time="audit_time", detail=_audit
+)
 _AUDITS = (
     _GROUP_AUDIT,
     _GROUP_AUDIT._replace(scene=Scene.C2C, chat="user_openid", person="user_openid"),

@@ -12,6 +12,7 @@ from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import (
+    UNKNOWN_AUDIT,
     BotProfile,
     GatewayInfo,
     PostMessage,
@@ -262,7 +263,8 @@ def _audit_id(body: dict[str, Any]) -> str:
     """``data.message_audit.audit_id``; a receipt must have one, or it would not say "pending"."""
     data = body.get("data")
     details = data.get("message_audit") if isinstance(data, dict) else None
-    return (read_text(details.get("audit_id")) if isinstance(details, dict) else "") or "unknown"
+    audit_id = read_text(details.get("audit_id")) if isinstance(details, dict) else ""
+    return audit_id or UNKNOWN_AUDIT
 
 
 def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:

@@ -102,8 +102,18 @@ def open_credits(
     # Timestamps are whole seconds: among equals, the message that came later is the newer one.
     rows.sort(key=lambda row: (row[3], _age(row[7] or 0, wrap), row[8]), reverse=True)
     return [
-        Credit(conversation, reply_id, ReplyBy(by), author, opens_at, closes_at, quota, taken)
-        for reply_id, by, author, opens_at, closes_at, quota, taken, _, _ in rows
+        Credit(
+            conversation,
+            reply_id,
+            ReplyBy(by),
+            author,
+            opens_at,
+            closes_at,
+            quota,
+            taken,
+            message_id or 0,
+        )
+        for reply_id, by, author, opens_at, closes_at, quota, taken, message_id, _ in rows
     ]
 
 

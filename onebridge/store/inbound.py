@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from onebridge.keys import AppId, Shard
-from onebridge.store import credits, messages
+from onebridge.store import audits, credits, guilds, messages
 from onebridge.store.database import Database
 from onebridge.store.delivery_log import LogRow, append
 from onebridge.store.digests import digest
@@ -43,7 +43,7 @@ def record_inbound(
     grants: list[tuple[Grant, int | None]] = []
     to_messages: dict[int, Grant] = {}
     for _, _, item in fresh:
-        if item.grant is None:
+        if item.grant is None or item.grant.guild_wide:
             continue
         if item.message is not None and item.grant.reply_id in item.message.msg_ids[:1]:
             to_messages[item.message.message_id] = item.grant
@@ -61,6 +61,7 @@ def record_inbound(
         [sighting for _, _, item in fresh for sighting in item.sightings],
         [item.conversation for _, _, item in fresh if item.conversation is not None],
     )
+    _record_rare(database, account, fresh)
     _append(database, account_id, fresh, results)
     insert_letters(database, account_id, batch)
     if shard is not None and position is not None:
@@ -129,6 +130,19 @@ def _insert_event_keys(database: Database, fresh: Sequence[Fresh]) -> None:
     insert_rows(
         database.connection, "INSERT OR IGNORE INTO event_keys (digest, message_id, time)", rows
     )
+
+
+def _record_rare(database: Database, account: AppId, fresh: Sequence[Fresh]) -> None:
+    """What few dispatches tell: of whole guilds, and what became of audits."""
+    for _, _, item in fresh:
+        if item.guild is not None:
+            guilds.change(database, account, item.guild)
+        if item.grant is not None and item.grant.guild_wide:
+            channels = guilds.channels(database, account, item.grant.conversation.openid)
+            grants = guilds.in_each(item.grant, channels)
+            credits.grant(database, [(one, None) for one in grants], channels)
+        if item.audit is not None:
+            audits.settle(database, account, item.audit, item.time)
 
 
 def _append(

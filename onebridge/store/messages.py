@@ -18,6 +18,7 @@ OUTGOING = 1
 SYNTHETIC = 2
 FORGOTTEN = 4
 """It was recalled. The row stays, since the log and the dedupe keys refer to it."""
+REJECTED = 8
 
 _KINDS = {
     Scene.GROUP: EventKind.GROUP,
@@ -36,13 +37,14 @@ _TABLES = (
 )
 
 # A real message takes over the keys of one that was made up for a quote.
-_TAKE_OVER = (
+TAKE_OVER = (
     "ON CONFLICT (digest) DO UPDATE SET message_id = excluded.message_id"  # noqa: S608 - ours
     f" WHERE (SELECT flags & {SYNTHETIC} FROM messages"
     " WHERE messages.message_id = message_keys.message_id)"
 )
 
-Ids = tuple[tuple[str, ...], tuple[str, ...]]
+Ids = tuple[tuple[str, ...], ...]
+"""Platform ids, ``REFIDX_…`` keys, and the ids of audits if there are any."""
 encode_ids = msgspec.json.Encoder().encode
 decode_ids = msgspec.json.Decoder(Ids).decode
 
@@ -185,9 +187,15 @@ def _insert(
                 message.author.openid,
                 message.author_number,
                 message.time,
-                OUTGOING * message.outgoing | SYNTHETIC * message.synthetic,
+                OUTGOING * message.outgoing
+                | SYNTHETIC * message.synthetic
+                | REJECTED * message.rejected,
                 *_reply_right(grants.get(message.message_id)),
-                encode_ids((message.msg_ids, message.ref_idxs)),
+                encode_ids(
+                    (message.msg_ids, message.ref_idxs, message.audit_ids)
+                    if message.audit_ids
+                    else (message.msg_ids, message.ref_idxs)
+                ),
                 message.event,
             )
             for message in messages
@@ -196,7 +204,7 @@ def _insert(
     keys = [
         (digest(message.conversation.account, platform_id), message.message_id)
         for message in messages
-        for platform_id in (*message.msg_ids, *message.ref_idxs)
+        for platform_id in (*message.msg_ids, *message.ref_idxs, *message.audit_ids)
     ]
     # In the order of the index: neighbours share a page.
     keys.sort()
@@ -204,7 +212,7 @@ def _insert(
         database.connection,
         "INSERT OR ROLLBACK INTO message_keys (digest, message_id)",
         keys,
-        _TAKE_OVER,
+        TAKE_OVER,
     )
 
 
@@ -215,7 +223,7 @@ def _reply_right(grant: Grant | None) -> tuple[float | None, int | None]:
 def _record(row: tuple[Any, ...]) -> MessageRecord:
     number, app_id, scene, openid, kind, author, author_number, time, flags, ids, event = row
     account = AppId(app_id)
-    msg_ids, ref_idxs = decode_ids(ids)
+    msg_ids, ref_idxs, *audit_ids = decode_ids(ids)
     return MessageRecord(
         message_id=number,
         conversation=Conversation(account, Scene(scene), openid),
@@ -227,6 +235,8 @@ def _record(row: tuple[Any, ...]) -> MessageRecord:
         ref_idxs=ref_idxs,
         outgoing=bool(flags & OUTGOING),
         synthetic=bool(flags & SYNTHETIC),
+        audit_ids=audit_ids[0] if audit_ids else (),
+        rejected=bool(flags & REJECTED),
     )
 
 

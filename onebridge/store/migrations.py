@@ -204,7 +204,21 @@ _LETTERS_AND_DEFERRED = (
     "CREATE INDEX deferred_of ON deferred (conversation, id)",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LETTERS_AND_DEFERRED)
+_AUDITS_AND_GUILDS = (
+    # Results of audits that no stored message waits for yet. digest: of account and audit id.
+    # msg_id: empty if the message was rejected.
+    """
+    CREATE TABLE audit_results (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        msg_id TEXT NOT NULL,
+        time REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX channels_of_guild ON conversations (parent, account) WHERE scene = 'channel'",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LETTERS_AND_DEFERRED, _AUDITS_AND_GUILDS)
 """Step n brings version n to n + 1. Steps are added, never changed."""
 
 

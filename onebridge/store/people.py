@@ -19,6 +19,9 @@ from onebridge.store.rows import insert_rows, select_in
 RESOLUTION = 60.0
 """Seconds to which it is known when somebody was last seen."""
 
+_OUTSIDE = 2
+"""In place of 1 in ``gone``: it does not tell that a member has left."""
+
 _CONVERSATION = (
     "app_id, scene, openid, name, parent, peer, first_seen, last_seen,"
     " (SELECT count(*) FROM members WHERE members.conversation = conversations.id AND NOT gone)"
@@ -43,7 +46,7 @@ def record_sightings(
     implied = [
         ConversationSighting(one.conversation, one.time)
         for one in sightings
-        if one.conversation not in explicit and not one.left
+        if one.conversation not in explicit and not one.left and not one.outside
     ]
     ids = database.conversation_ids([*explicit, *(one.conversation for one in sightings)])
     _touch(database, implied + told, ids)
@@ -130,6 +133,20 @@ def find_people(
     return {record.person: record for record in records}
 
 
+def find_names(connection: sqlite3.Connection, persons: Sequence[Identity]) -> dict[Identity, str]:
+    """What people were last called, in any conversation; nothing of those without a name."""
+    by_key = {digest(*person): person for person in persons}
+    rows = select_in(
+        connection,
+        "SELECT digest, members.name, last_seen FROM members"
+        " JOIN identities ON identities.id = person"
+        " WHERE members.name != '' AND digest IN ({})",
+        list(by_key),
+    )
+    rows.sort(key=lambda row: row[2])
+    return {by_key[key]: name for key, name, _ in rows}
+
+
 def _touch(
     database: Database,
     sightings: Iterable[ConversationSighting],
@@ -168,7 +185,7 @@ def _meet(database: Database, sightings: Sequence[Sighting], ids: dict[Conversat
         known = seen.get((place, one.person))
         if known is None or one.left or _tells_more(one, known):
             news.append((place, one))
-            if one.left:
+            if one.left or one.outside:
                 seen.drop((place, one.person))
             else:
                 seen.put((place, one.person), _merged(one, known))
@@ -190,7 +207,7 @@ def _meet(database: Database, sightings: Sequence[Sighting], ids: dict[Conversat
                 one.time,
                 one.time,
                 one.time if one.spoke else 0.0,
-                one.left,
+                _OUTSIDE if one.outside else int(one.left),
             )
             for place, one in news
         ],
@@ -201,7 +218,8 @@ def _meet(database: Database, sightings: Sequence[Sighting], ids: dict[Conversat
         " joined_at = coalesce(nullif(excluded.joined_at, 0), joined_at),"
         " first_seen = min(first_seen, excluded.first_seen),"
         " last_seen = max(last_seen, excluded.last_seen),"
-        " last_spoke = max(last_spoke, excluded.last_spoke), gone = excluded.gone",
+        " last_spoke = max(last_spoke, excluded.last_spoke),"
+        f" gone = CASE excluded.gone WHEN {_OUTSIDE} THEN gone ELSE excluded.gone END",
     )
 
 

@@ -49,6 +49,11 @@ class InboundStore(Protocol):
         Dedupe, message, quoted message, credit, sightings and event log of each item, and the
         session position of the shard that the batch came from. A key that occurs twice within the
         batch is a duplicate the second time. A dead letter gives ``Recorded(0)``.
+
+        The result of an audit gives the message that waits for it its platform id, or marks it; a
+        result that no message waits for is kept until one does. A guild that ends takes its
+        channels along, and brings back those that ended with it; a guild-wide credit is good in
+        each channel of the guild that was seen.
         """
         ...
 
@@ -109,14 +114,18 @@ class MessageStore(Protocol):
         ...
 
     async def find_message_ids(self, account: AppId, platform_ids: Sequence[str]) -> dict[str, int]:
-        """OneBot's numbers of messages named by platform id or ``REFIDX_…``, where known."""
+        """OneBot's numbers of messages named by platform id, ``REFIDX_…`` or audit, where known.
+
+        An audit names its message until its result is recorded.
+        """
         ...
 
     async def record_outbound(self, message: MessageRecord, *, reported: bool = False) -> int:
         """Remember a message that the platform accepted.
 
-        With ``reported`` it also goes into the event log, for applications that want the bot's own
-        messages. Returns its place there, 0 if it has none.
+        One that waits for audits gets the results that are here already. With ``reported`` it also
+        goes into the event log, for applications that want the bot's own messages. Returns its
+        place there, 0 if it has none.
         """
         ...
 
@@ -212,6 +221,10 @@ class PeopleStore(Protocol):
 
     async def find_people(self, persons: Sequence[Identity]) -> dict[Identity, MemberRecord]:
         """The same for many; those who were never seen are left out."""
+        ...
+
+    async def find_names(self, persons: Sequence[Identity]) -> dict[Identity, str]:
+        """What people were last called, in any conversation, as ``find_person`` says; batched."""
         ...
 
     async def record_sightings(

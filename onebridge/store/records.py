@@ -47,6 +47,8 @@ class MessageRecord(msgspec.Struct, frozen=True):
         ref_idxs: ``REFIDX_…`` under which quotes of it arrive.
         outgoing: Whether this bot said it.
         synthetic: Made up for a quoted message that was never seen.
+        audit_ids: What the platform calls the audits that parts of it still wait for.
+        rejected: An audit refused a part of it.
     """
 
     message_id: int
@@ -59,6 +61,8 @@ class MessageRecord(msgspec.Struct, frozen=True):
     ref_idxs: tuple[str, ...] = ()
     outgoing: bool = False
     synthetic: bool = False
+    audit_ids: tuple[str, ...] = ()
+    rejected: bool = False
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -72,6 +76,8 @@ class Grant(msgspec.Struct, frozen=True):
     closes_at: float
     quota: int
     """How many replies it is good for; 0 means no documented cap."""
+    guild_wide: bool = False
+    """It is good in each channel of a guild, whose id is in the place of the conversation's."""
 
 
 class Credit(msgspec.Struct, frozen=True):
@@ -85,6 +91,8 @@ class Credit(msgspec.Struct, frozen=True):
     closes_at: float
     quota: int
     taken: int
+    message_id: int = 0
+    """OneBot's number of the message that it replies to; 0 if applications saw none."""
 
     @property
     def left(self) -> int:
@@ -114,6 +122,8 @@ class Sighting(msgspec.Struct, frozen=True):
     """False if they only appeared, in a mention or a notice."""
     left: bool = False
     """They left the group, or removed the bot as a friend."""
+    outside: bool = False
+    """They only asked to be let in: no member, unless they are known to be one."""
 
 
 class ConversationSighting(msgspec.Struct, frozen=True):
@@ -127,6 +137,21 @@ class ConversationSighting(msgspec.Struct, frozen=True):
     peer_openid: str = ""
     """The other person of a C2C chat or DM."""
     ended: bool = False
+
+
+class GuildSighting(msgspec.Struct, frozen=True):
+    """A guild that the bot came to or left (``ended``): its channels go and come back with it."""
+
+    guild_id: str
+    ended: bool
+
+
+class AuditResult(msgspec.Struct, frozen=True):
+    """What people decided of a message that waited for them."""
+
+    audit_id: str
+    msg_id: str
+    """What the platform calls the message from now on; empty if it was rejected."""
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -155,6 +180,8 @@ class Inbound(msgspec.Struct, frozen=True):
     grant: Grant | None = None
     sightings: tuple[Sighting, ...] = ()
     conversation: ConversationSighting | None = None
+    guild: GuildSighting | None = None
+    audit: AuditResult | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Literal
 from onebridge.clock import Clock
 from onebridge.keys import AppId, Conversation, Identity, Scene, Shard
 from onebridge.store import (
+    audits,
     capabilities,
     credits,
     delivery_log,
@@ -206,7 +207,7 @@ class SqliteStore(Upkeep):
 
     async def record_outbound(self, message: MessageRecord, *, reported: bool = False) -> int:
         """Remember a message that the platform accepted."""
-        return await self._write(messages.record_outbound, message, reported=reported)
+        return await self._write(audits.record_outbound, message, reported=reported)
 
     async def forget_message(self, message_id: int) -> None:
         """It was recalled."""
@@ -285,6 +286,10 @@ class SqliteStore(Upkeep):
     async def find_people(self, persons: Sequence[Identity]) -> dict[Identity, MemberRecord]:
         """The same for many."""
         return await self._read(people.find_people, persons)
+
+    async def find_names(self, persons: Sequence[Identity]) -> dict[Identity, str]:
+        """What people were last called."""
+        return await self._read(people.find_names, persons)
 
     async def record_sightings(
         self,

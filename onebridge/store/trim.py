@@ -26,6 +26,9 @@ CREDITS_KEPT = 3_600.0
 EVENT_KEYS_DAYS = 3.0
 """The platform repeats an event within minutes; a session can be resumed for less than a day."""
 
+AUDITS_DAYS = 3.0
+"""A result that came before its message was recorded is waited for by seconds, if at all."""
+
 MOST_EVENT_KEYS = 1_000_000
 MOST_DEAD_LETTERS = 1_000
 MOST_DEAD_LETTER_BYTES = 64 * 1024 * 1024
@@ -89,6 +92,10 @@ def plan(
     newest_credit = _newest(database.connection, "credits")
     sweeps.append(
         Sweep("credits", "id", 0, newest_credit + 1, "closes_at < ?", (now - CREDITS_KEPT,))
+    )
+    newest_result = _newest(database.connection, "audit_results")
+    sweeps.append(
+        Sweep("audit_results", "id", 0, newest_result + 1, "time < ?", (now - AUDITS_DAYS * DAY,))
     )
     newest_letter = _newest(database.connection, "dead_letters")
     # The newest that are together not too large.

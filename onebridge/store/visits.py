@@ -2,7 +2,7 @@
 
 A visit opens no store: it makes no file, migrates nothing, sets nothing aside and reserves no
 message numbers. Reading is done by connections that cannot write. What is written here the bridge
-notices by itself (docs/decisions/0012-the-command-line-beside-the-bridge.md).
+notices by itself (docs/decisions/0013-the-command-line-beside-the-bridge.md).
 """
 
 import contextlib

@@ -5,7 +5,7 @@ the first text after that; so that is the order.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from hashlib import blake2b
 
 import msgspec
@@ -57,7 +57,13 @@ def own_openids_in(event: MessageEvent, known: Set[str]) -> Set[str]:
 
 
 def message_segments(
-    event: MessageEvent, who: Who, *, reply_to: int, mention_self: bool, strip_slash: bool
+    event: MessageEvent,
+    who: Who,
+    *,
+    reply_to: int,
+    mention_self: bool,
+    strip_slash: bool,
+    record: int = 0,
 ) -> list[Segment]:
     """A received message.
 
@@ -69,15 +75,18 @@ def message_segments(
             where it stands, or in front where the platform took it out. Otherwise, and in private
             chats, there is none.
         strip_slash: Whether a command loses its slash.
+        record: Number of the merged chat record that it is about; 0 for none.
     """
     is_group = SCENES[event.conversation.scene].chat is not None
     calls_self = is_group and event.addressed
-    if event.card is not None:
+    if event.card is not None and event.card.is_worded:
         segments = [_card_segment(event.card), *_content(event, "", who)]
     else:
         # Blanks at either end are what the platform leaves of the mention.
         content = event.content.strip() if calls_self else event.content
         segments = _content(event, content, who)
+        if event.card is not None:
+            segments.append(_card_segment(event.card))
 
     segments = _place_self(
         segments,
@@ -87,8 +96,8 @@ def message_segments(
     )
     if strip_slash:
         _strip_slash(segments, who.self_qq)
-    if event.quote is not None and event.quote.is_record:
-        segments = _with_record(segments, event.quote)
+    if record:
+        segments.append(Segment("forward", {"id": str(record)}))
     if reply_to:
         segments.insert(0, Segment("reply", {"id": str(reply_to)}))
     return segments
@@ -178,30 +187,6 @@ def _strip_slash(segments: list[Segment], self_qq: str) -> None:
             return
         if segment.type != "at" or segment.get("qq") != self_qq:
             return
-
-
-def _with_record(segments: list[Segment], quote: Quote) -> list[Segment]:
-    """A merged chat record after what was said about it; who is named in it is not mentioned."""
-    parts = list(_record_parts(quote))
-    content = "\n".join(
-        f"{part.author_name}：{part.content}"
-        if part.author_name and len(parts) > 1
-        else part.content
-        for part in parts
-        if part.content.strip()
-    )
-    files = [file for part in parts for file in part.attachments]
-    record = to_segments(content, lambda _openid: "", attachments=files)
-    if record and segments and segments[-1].type == record[0].type == "text":
-        segments.append(text("\n"))
-    return merge_texts([*segments, *record])
-
-
-def _record_parts(quote: Quote) -> Iterator[Quote]:
-    """The messages of a record; the platform mostly gives one, with all their texts in it."""
-    yield quote
-    for nested in quote.nested:
-        yield from _record_parts(nested)
 
 
 def _card_segment(card: Card) -> Segment:

@@ -20,7 +20,7 @@ from onebridge.qq.events import (
     ManagementEvent,
     Reaction,
 )
-from onebridge.store.records import ConversationSighting, EventKind, Sighting
+from onebridge.store.records import EventKind
 from onebridge.translate.flags import JoinFlag, write_flag
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.shapes import GuildAs
@@ -132,7 +132,11 @@ INTERACTIONS: Mapping[int, str] = {
 """Kind of an interaction → ``sub_type`` (qq-platform.md section 6.9); others are ``type_`` and
 their number."""
 
-_TEXT_CHANNEL = 0
+_EXTRA: Mapping[str, tuple[str, ...]] = {
+    "FRIEND_ADD": ("scene", "scene_param"),
+    "GROUP_JOIN_REQUEST": ("apply_source", "risk_tips", "bot", "verify_info"),
+}
+"""What standard events have no place for, though bots need it: ``qq.data``."""
 
 
 class NoticeFacts(msgspec.Struct, frozen=True):
@@ -276,41 +280,6 @@ def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> 
     )
 
 
-def sightings_of(
-    event: ManagementEvent, own_openids: Set[str]
-) -> tuple[tuple[Sighting, ...], ConversationSighting | None]:
-    """Whom and what an event shows to be there, to have come, or to be gone."""
-    form, place = FORMS.get(event.event_type), event.conversation
-    if form is None or place is None or form.shows is Shows.NOTHING:
-        return (), None
-    if isinstance(event.detail, ChannelInfo):
-        if event.detail.kind != _TEXT_CHANNEL:
-            return (), None
-        name = event.detail.name
-        ended = form.shows is Shows.ENDED
-        return (), ConversationSighting(place, event.timestamp, name, event.guild_id, ended=ended)
-    chat = ConversationSighting(
-        place,
-        event.timestamp,
-        parent=event.guild_id,
-        peer_openid=event.person if SCENES[place.scene].chat is None else "",
-        ended=form.shows is Shows.ENDED,
-    )
-    who = event.person or event.operator
-    if not who or who in own_openids or form.shows is Shows.ENDED:
-        return (), chat
-    person = Sighting(
-        place,
-        Identity(event.account, IdKind.USER, who),
-        event.timestamp,
-        name=event.name,
-        joined_at=event.timestamp if form.shows is Shows.JOINED else 0.0,
-        spoke=False,
-        left=form.shows is Shows.LEFT,
-    )
-    return (person,), chat
-
-
 def _number(openid: str, account: AppId, facts: NoticeFacts) -> int:
     if not openid:
         return 0
@@ -347,7 +316,7 @@ def _channel(event: ManagementEvent, form: Form, channel: ChannelInfo) -> dict[s
 
 
 def _origin(event: ManagementEvent) -> QQInfo:
-    place = event.conversation
+    place, extra = event.conversation, _EXTRA.get(event.event_type, ())
     return QQInfo(
         account=event.account,
         event_type=event.event_type,
@@ -357,4 +326,5 @@ def _origin(event: ManagementEvent) -> QQInfo:
         group_openid=place.openid if place is not None and place.scene is Scene.GROUP else "",
         guild_id=event.guild_id,
         channel_id=place.openid if place is not None and place.scene is Scene.CHANNEL else "",
+        data={key: event.payload[key] for key in extra if key in event.payload} or None,
     )

@@ -21,14 +21,13 @@ from onebridge.translate.message import (
     quoted_segments,
     sent_segments,
 )
+from onebridge.translate.names import NAMED, is_only_a_name, shown_name
+from onebridge.translate.records import record_nodes
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.shapes import GuildAs, Said, shape
 
 ROLES = frozenset({"owner", "admin", "member"})
 """Words for someone's standing, the same in both worlds; frameworks fail on any other."""
-
-_NAMED = "name:"
-"""In front of the name that stands for an openid where the platform shows only a name."""
 
 
 class TranslationSettings(msgspec.Struct, frozen=True):
@@ -54,6 +53,7 @@ class Resolved(msgspec.Struct, frozen=True):
         numbers: At least those of ``identities_in`` the event.
         message_id: The message's number.
         reply_to: Number of the quoted message; 0 if there is none to be found.
+        record: Number of the merged chat record that is quoted; 0 if there is none.
         own_openids: Everything that the platform calls the bot.
         group_name: Name of the group, where it is known.
         message_seq: Place in the conversation; 0 means that ``message_id`` stands for it.
@@ -65,6 +65,7 @@ class Resolved(msgspec.Struct, frozen=True):
     numbers: Mapping[Identity, int]
     message_id: int
     reply_to: int = 0
+    record: int = 0
     own_openids: Set[str] = frozenset()
     group_name: str = ""
     message_seq: int = 0
@@ -146,8 +147,8 @@ def to_onebot(
     """The OneBot event of a message, in any scene.
 
     Segments come as applications expect them: reply, then the bot's ``at``, then the text. A merged
-    chat record (its quote has no id that anything could refer to) is its flattened text, after what
-    was said about it; a card is a ``json`` segment instead of the platform's wording of it.
+    chat record is a ``forward`` segment after what was said about it; a card is a ``json`` segment
+    instead of the platform's wording of it.
     """
     conversation, author = event.conversation, event.author
     is_own = author.openid in resolved.own_openids
@@ -164,8 +165,9 @@ def to_onebot(
                 reply_to=resolved.reply_to,
                 mention_self=settings.mention_self,
                 strip_slash=settings.strip_slash,
+                record=resolved.record,
             ),
-            nickname=author.name or resolved.author_name or _name_of_nobody(author.openid),
+            nickname=author.name or shown_name(resolved.author_name, author.openid),
             post_type="message_sent" if is_own else "message",
             chat_id=_chat_id(resolved, conversation),
             target_id=resolved.self_id,
@@ -190,7 +192,8 @@ def quoted_message(
     """What to remember of a quoted message that was never seen, so that ``get_msg`` knows it.
 
     Its author is the bot where the platform says so, the other person in a private chat, and
-    otherwise somebody of whom nothing but the shown name is known (design.md section 3).
+    otherwise somebody of whom nothing but the shown name is known (design.md section 3). A merged
+    chat record is a message of nodes, for ``get_forward_msg``.
 
     Args:
         event: The message with the quote.
@@ -212,12 +215,14 @@ def quoted_message(
         message_id=message_id,
         user_id=number,
         time=event.timestamp,
-        segments=quoted_segments(event, quote, _who(event, resolved, "group")),
-        nickname=quote.author_name or _name_of_nobody(author.openid.removeprefix(_NAMED)),
+        segments=record_nodes(quote)
+        if quote.is_record
+        else quoted_segments(event, quote, _who(event, resolved, "group")),
+        nickname=shown_name(quote.author_name or _name_of(author, event, resolved), author.openid),
         post_type="message_sent" if is_own else "message",
         chat_id=_chat_id(resolved, conversation),
         target_id=_number_of(_person(event), resolved) if is_own else resolved.self_id,
-        user_openid="" if is_own or author.openid.startswith(_NAMED) else author.openid,
+        user_openid="" if is_own or is_only_a_name(author) else author.openid,
         group_name=resolved.group_name,
         guild_id=event.guild_id,
         msg_id=quote.msg_id,
@@ -230,7 +235,7 @@ def quoted_message(
         time=event.timestamp,
         event=to_json(shape(said, "group")),
         msg_ids=(quote.msg_id,) if quote.msg_id else (),
-        ref_idxs=(quote.ref_idx,) if quote.ref_idx else (),
+        ref_idxs=(quote.ref_idx,) if quote.ref_idx and not quote.is_record else (),
         outgoing=is_own,
         synthetic=True,
     )
@@ -247,7 +252,7 @@ def sent_message(sent: SentMessage) -> OneBotEvent:
             user_id=sent.self_id,
             time=sent.time,
             segments=sent_segments(sent.segments),
-            nickname=sent.nickname or _name_of_nobody(str(sent.self_id)),
+            nickname=shown_name(sent.nickname, str(sent.self_id)),
             post_type="message_sent",
             chat_id=sent.target if is_group else 0,
             target_id=0 if is_group else sent.target,
@@ -289,7 +294,8 @@ def sightings_in(event: MessageEvent, own_openids: Set[str] = frozenset()) -> tu
                 _person(event),
                 event.timestamp,
                 name=author.nick or author.name,
-                role=_role_of(author) if SCENES[conversation.scene].chat is not None else "",
+                # Empty where it is not told: what is known of them stays.
+                role=author.role if SCENES[conversation.scene].chat is not None else "",
                 is_bot=author.is_bot,
                 joined_at=author.joined_at,
             )
@@ -345,8 +351,11 @@ def _quoted_author(event: MessageEvent) -> Identity | None:
     that name or, where it knows no name of it, if the reply is addressed to it.
     """
     quote = event.quote
-    if quote is None or quote.is_record:
+    if quote is None:
         return None
+    if quote.is_record:
+        # Whoever is named there passed it on; who wrote what is in it is not told.
+        return _person(event) if record_nodes(quote) else None
     if not (quote.attachments or quote.card is not None or quote.content.strip()):
         return None
     account = event.account
@@ -357,18 +366,19 @@ def _quoted_author(event: MessageEvent) -> Identity | None:
             return bot_identity(account)
     elif is_private:
         return _person(event)
-    return Identity(account, IdKind.USER, _NAMED + quote.author_name)
+    return Identity(account, IdKind.USER, NAMED + quote.author_name)
+
+
+def _name_of(quoted: Identity, event: MessageEvent, resolved: Resolved) -> str:
+    if quoted != _person(event):
+        return ""
+    return event.author.name or resolved.author_name
 
 
 def _chat_id(resolved: Resolved, conversation: Conversation) -> int:
     account, scene, openid = conversation
     kind = SCENES[scene].chat
     return 0 if kind is None else resolved.numbers[Identity(account, kind, openid)]
-
-
-def _name_of_nobody(openid: str) -> str:
-    """A name for somebody whom the platform does not name: never empty."""
-    return f"用户{openid[:6]}"
 
 
 def _who(event: MessageEvent, resolved: Resolved, guild_as: GuildAs) -> Who:

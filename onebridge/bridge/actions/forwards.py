@@ -1,9 +1,6 @@
 """Actions about merged forwards, which the platform does not have: nodes become plain messages."""
 
-from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from onebridge.bridge.actions.messages import needed, send
 from onebridge.bridge.actions.rows import (
@@ -18,11 +15,12 @@ from onebridge.bridge.actions.rows import (
     listed,
 )
 from onebridge.bridge.actions.rows import record as record_of
+from onebridge.bridge.forwards import find_forward
 from onebridge.bridge.sending import Call
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Response, Retcode
 from onebridge.onebot.messages import parse_message
-from onebridge.onebot.params import ARRAY, ID, INT, STR, Param
+from onebridge.onebot.params import ARRAY, ID, STR, Param
 
 FORWARDED = record_of(message_id=INTEGER, forward_id=TEXT, res_id=TEXT)
 
@@ -72,45 +70,8 @@ async def _forward(
 
 
 async def get_forward_msg(context: Context, _call: Call, params: Params) -> dict[str, Any]:
-    """The nodes of a forward that was sent."""
-    message_id = params["id"]
-    record = await context.messaging.remembered.find(message_id)
-    said = orjson.loads(record.event)
-    nodes = [part["data"] for part in said["message"] if part["type"] == "node"]
-    if not nodes:
-        raise ActionError(Retcode.UNKNOWN_TARGET, f"message {message_id} is no forward")
-    messages = [_node(node, said) for node in nodes]
-    return {"message": [{"type": "node", "data": node} for node in messages], "messages": messages}
-
-
-def _node(node: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    content = _stored(node.get("content", node.get("message")))
-    segments = [
-        {"type": part.type, "data": part.data}
-        for part in (parse_message(content) if content is not None else ())
-    ]
-    name = str(node.get("nickname") or node.get("name") or "")
-    given = str(node.get("user_id") or node.get("uin") or "")
-    user_id = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
-    return {
-        "type": "node",
-        "time": said["time"],
-        "user_id": user_id,
-        "nickname": name,
-        "sender": {"user_id": user_id, "nickname": name},
-        "content": segments,
-        "message": segments,
-    }
-
-
-def _stored(content: Any) -> Any:
-    """A node's content as it was given: stored events hold texts only, so arrays became JSON."""
-    if not (isinstance(content, str) and content.startswith(("[{", "{"))):
-        return content
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return content
+    """The messages of a forward or chat record."""
+    return await find_forward(context.messaging.remembered, params["id"])
 
 
 ROWS = (
@@ -146,13 +107,13 @@ ROWS = (
         (
             Param(
                 "id",
-                INT,
+                STR,
                 required=True,
                 aliases=("message_id", "forward_id"),
-                doc="The `forward_id` or `message_id` of a forward that was sent.",
+                doc="Of a `forward` segment, or the number of a message with one.",
             ),
         ),
-        "The nodes of a forward that was sent.",
+        "The messages of a merged forward or chat record.",
         record_of(messages=listed({"type": "object"}), message=SEGMENTS),
     ),
 )

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onebridge.store.ports import Store
-from onebridge.store.records import Grant, ReplyBy, TakenCredit
+from onebridge.store.records import Duplicate, Grant, ReplyBy, TakenCredit
 from tests.conformance.store.backends import SqliteBackend
 from tests.conformance.store.values import (
     ACCOUNT,
@@ -239,3 +239,23 @@ async def test_of_one_second_the_message_that_came_later_is_newer_whichever_was_
         assert await store.take_credits(group(), [used], NOW)
     shown = await store.open_credits(group(), NOW)
     assert [one.reply_id for one in shown] == [msg_id(2), msg_id(1)]
+
+
+async def test_a_credit_knows_the_message_that_it_replies_to(store: Store) -> None:
+    shown = message(2, msg_ids=(), ref_idxs=())
+    event = grant("INTERACTION_CREATE:1", by=ReplyBy.EVENT_ID)
+    await store.record_inbound(
+        ACCOUNT,
+        [
+            said(message(1)),
+            happened("INTERACTION_CREATE:1", message=shown, grant=event),
+            happened("GROUP_ADD_ROBOT:1", grant=grant("GROUP_ADD_ROBOT:1", by=ReplyBy.EVENT_ID)),
+        ],
+    )
+    expected = {msg_id(1): 1, "INTERACTION_CREATE:1": 2, "GROUP_ADD_ROBOT:1": 0}
+    for _ in range(2):
+        credits = await store.open_credits(group(), NOW)
+        assert {credit.reply_id: credit.message_id for credit in credits} == expected
+        assert await store.take_credits(group(), list(expected), NOW) is not None
+    again = happened("INTERACTION_CREATE:1", message=shown, grant=event)
+    assert await store.record_inbound(ACCOUNT, [again]) == [Duplicate(2)]

@@ -337,3 +337,34 @@ async def test_many_people_at_once(store: Store) -> None:
         assert record == await store.find_person(one)
     assert found[person(5)].name == "name 5"
     assert await store.find_people([]) == {}
+
+
+async def test_names_of_many(store: Store) -> None:
+    elsewhere = seen(1, 20, name="", conversation=group(2))
+    await store.record_sightings(
+        [seen(1, 0, name="小明"), seen(2), seen(3, name="小红"), elsewhere]
+    )
+    await store.record_sightings([seen(3, 10, name="红红", conversation=group(2))])
+    names = await store.find_names([person(1), person(2), person(3), person(4)])
+    assert names == {person(1): "小明", person(3): "红红"}
+    for one in (person(1), person(3)):
+        found = await store.find_person(one)
+        assert found is not None
+        assert found.name == names[one]
+    assert await store.find_names([]) == {}
+
+
+async def test_whoever_asks_to_be_let_in_has_a_name_only(store: Store) -> None:
+    asks = seen(1, name="新同学", spoke=False, outside=True)
+    await store.record_sightings([asks])
+    assert await store.members(group()) == []
+    assert await store.find_member(group(), person()) is None
+    assert await store.find_conversation(group()) is None
+    assert await store.find_names([person()]) == {person(): "新同学"}
+    await store.record_sightings([seen(1, 5, spoke=False)])
+    assert (await member(store)).name == "新同学"
+    await store.record_sightings([asks])
+    assert (await member(store)).name == "新同学", "a member stays one"
+    await store.record_sightings([seen(1, 9, left=True)])
+    await store.record_sightings([asks])
+    assert await store.members(group()) == []

@@ -185,9 +185,9 @@ def test_platform_may_be_addresses() -> None:
 
 
 def test_settings_without_effect_are_named() -> None:
-    raw = {"accounts": [ACCOUNT], "convert": {"button_to_message": True}}
+    raw = {"accounts": [ACCOUNT], "auto_reply": {"when": "always"}}
     assert without_effect(parse_config(raw, {}, Path())) == [
-        "convert: has no effect in this version yet"
+        "auto_reply: has no effect in this version yet"
     ]
     assert without_effect(parse_config({"accounts": [ACCOUNT]}, {}, Path())) == []
 

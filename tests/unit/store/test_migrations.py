@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from onebridge.errors import StoreSchemaError
+from onebridge.store.messages import find_message
 from onebridge.store.migrations import APPLICATION_ID, MIGRATIONS, check_ownership, migrate
 
 STEPS = (
@@ -108,3 +109,22 @@ def test_letters_of_the_first_version_say_what_can_be_known(
     migrate(connection)
     rows = connection.execute("SELECT shard, shards, cut FROM dead_letters ORDER BY id").fetchall()
     assert rows == [(0, 1, 0), (0, 0, 0), (0, 1, 1)]
+
+
+def test_messages_of_the_first_schema_are_read_as_before(connection: sqlite3.Connection) -> None:
+    assert migrate(connection, MIGRATIONS[:1]) == 1
+    connection.execute("INSERT INTO accounts (id, app_id) VALUES (1, '102000001')")
+    connection.execute(
+        "INSERT INTO conversations (id, account, scene, openid, digest)"
+        " VALUES (1, 1, 'group', 'G', x'00')"
+    )
+    connection.execute(
+        "INSERT INTO messages (message_id, conversation, author_kind, author, author_number, time,"
+        " flags, ids, event) VALUES (7, 1, 'user', 'U', 5, 1.0, 1, ?, ?)",
+        (b'[["ROBOT1.0_a"],["REFIDX_a"]]', b"{}"),
+    )
+    assert migrate(connection) == len(MIGRATIONS)
+    found = find_message(connection, 7)
+    assert found is not None
+    assert (found.msg_ids, found.ref_idxs) == (("ROBOT1.0_a",), ("REFIDX_a",))
+    assert (found.audit_ids, found.rejected, found.outgoing) == ((), False, True)

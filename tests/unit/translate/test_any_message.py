@@ -132,6 +132,8 @@ def check(segments: list[dict[str, Any]]) -> None:
     previous = ""
     for index, segment in enumerate(segments):
         assert segment.keys() == {"type", "data"}
+        if segment["type"] == "node":
+            check(segment["data"].pop("content"))
         assert all(type(value) is str for value in segment["data"].values())
         if segment["type"] == "text":
             assert segment["data"].keys() == {"text"}

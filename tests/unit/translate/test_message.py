@@ -1,6 +1,5 @@
 from typing import Any
 
-import msgspec
 import orjson
 import pytest
 
@@ -16,7 +15,6 @@ from tests.unit.translate.inbound import (
     BOT,
     GUILD_BOT,
     IMAGE,
-    OWNER,
     at,
     at_message,
     message,
@@ -171,37 +169,34 @@ def test_a_card_in_a_group_comes_after_the_mention() -> None:
     assert [part.type for part in segments_of(event)] == ["at", "json", "image"]
 
 
+def test_a_card_in_a_guild_follows_the_text() -> None:
+    card = Card("embed", "标题", "提示", {"title": "标题"}, is_worded=False)
+    segments = segments_of(message("看", Scene.CHANNEL, card=card))
+    assert segments[0] == text("看")
+    assert orjson.loads(segments[1].data["data"])["fields"] == {"title": "标题"}
+
+
 RECORD = Quote(ref_idx="TMP_0b58e7d3", content="=== 消息 1 ===\n[消息内容] 你好", is_record=True)
+FORWARD = Segment("forward", {"id": "77"})
 
 
-def test_a_chat_record_is_its_text_after_what_was_said_of_it() -> None:
-    flat = "=== 消息 1 ===\n[消息内容] 你好"
-    assert segments_of(message(" ", quote=RECORD)) == [text(flat)]
-    assert segments_of(at_message(" 总结 ", quote=RECORD)) == [AT_SELF, text(f"总结\n{flat}")]
-    assert segments_of(at_message("看", quote=RECORD, attachments=(IMAGE,))) == [
+def with_record(event: MessageEvent, record: int = 77) -> list[Segment]:
+    said = translate(event, resolved=resolve(event, record=record))
+    return [Segment(part["type"], part["data"]) for part in said["message"]]
+
+
+def test_a_chat_record_is_a_forward_after_what_was_said_of_it() -> None:
+    assert with_record(message(" ", quote=RECORD)) == [FORWARD]
+    assert with_record(at_message(" 总结 ", quote=RECORD)) == [AT_SELF, text("总结"), FORWARD]
+    assert with_record(at_message("看", quote=RECORD, attachments=(IMAGE,))) == [
         AT_SELF,
         text("看"),
         attachment_segment(IMAGE),
-        text(flat),
+        FORWARD,
     ]
 
 
-def test_a_chat_record_of_several_messages_names_who_said_what() -> None:
-    inner = Quote(author_name="小红", content="再见", attachments=(IMAGE,))
-    nested = Quote(author_name="小刚", content=" ", nested=(inner,))
-    quote = Quote(author_name="小明", content="你好", is_record=True, nested=(nested,))
-    assert segments_of(message(quote=quote)) == [
-        text("小明：你好\n小红：再见"),
-        attachment_segment(IMAGE),
-    ]
-
-
-def test_whoever_is_named_in_a_chat_record_is_not_mentioned() -> None:
-    quote = msgspec.structs.replace(RECORD, content=f"<@{BOT}> <@{ALICE}> <@{OWNER}>")
-    assert segments_of(message(quote=quote)) == [text(quote.content)]
-
-
-def test_an_empty_chat_record_is_nothing() -> None:
+def test_a_chat_record_that_shows_nothing_is_nothing() -> None:
     assert segments_of(message("看", quote=Quote("TMP_1", is_record=True))) == [text("看")]
 
 

@@ -22,7 +22,13 @@ from onebridge.qq.events import ManagementEvent
 from onebridge.qq.factory import parse_event
 from onebridge.qq.management import LAYOUTS
 from onebridge.qq.wire import Frame
-from onebridge.store.records import ConversationSighting, EventKind, Sighting
+from onebridge.store.records import (
+    AuditResult,
+    ConversationSighting,
+    EventKind,
+    GuildSighting,
+    Sighting,
+)
 from onebridge.translate.flags import JoinFlag, read_flag
 from onebridge.translate.notices import (
     FORMS,
@@ -30,8 +36,8 @@ from onebridge.translate.notices import (
     identities_of,
     notice_kind,
     notice_of,
-    sightings_of,
 )
+from onebridge.translate.traces import audit_of, guild_of, references_of, sightings_of
 from tests.unit.translate.inbound import (
     ACCOUNT,
     ALICE,
@@ -330,8 +336,42 @@ def test_text_channels_get_their_names() -> None:
     assert sightings_of(event_of("CHANNEL_CREATE", type=2), OWN) == ((), None)
 
 
-@pytest.mark.parametrize(
-    "event_type", ["GROUP_JOIN_REQUEST", "FORUM_THREAD_CREATE", "GUILD_CREATE", "ENTER_AIO"]
-)
+@pytest.mark.parametrize("event_type", ["FORUM_THREAD_CREATE", "GUILD_CREATE", "ENTER_AIO"])
 def test_what_shows_nobody(event_type: str) -> None:
     assert sightings_of(event_of(event_type), OWN) == ((), None)
+
+
+def test_whoever_asks_to_join_has_a_name_and_is_no_member() -> None:
+    ((asker,), chat) = sightings_of(event_of("GROUP_JOIN_REQUEST"), OWN)
+    assert (asker.name, asker.outside, chat) == ("新同学", True, None)
+    decided = event_of("GROUP_JOIN_REQUEST", auto_approved={"strategy_id": "1"})
+    assert sightings_of(decided, OWN) == ((), None)
+
+
+def test_what_the_standard_has_no_place_for() -> None:
+    assert read("FRIEND_ADD")["qq"]["data"] == {"scene": 2003, "scene_param": "inv-001"}
+    asked = read("GROUP_JOIN_REQUEST")["qq"]["data"]
+    assert asked["verify_info"]["method"] == "admin_review_qa"
+    assert asked["apply_source"] == "self_apply"
+    assert "data" not in read("GROUP_ADD_ROBOT")["qq"]
+
+
+def test_an_audit_names_its_message_by_two_ids() -> None:
+    passed, rejected = event_of("MESSAGE_AUDIT_PASS"), event_of("MESSAGE_AUDIT_REJECT")
+    audit_id = "b5f1a8d2-64c7-4e0f-9a3b-2d7c1e8f6043"
+    platform_id = "08f7a3c5d9e1b2a4a61011cf9bbcac0238a50248a2e8f4c106"
+    assert references_of(passed) == (platform_id, audit_id)
+    assert audit_of(passed) == AuditResult(audit_id, platform_id)
+    assert references_of(rejected) == ("0e7c92f4-b5a8-4d61-93fe-c4d80b6f1a25",)
+    assert audit_of(rejected) == AuditResult("0e7c92f4-b5a8-4d61-93fe-c4d80b6f1a25", "")
+    assert audit_of(event_of("MESSAGE_AUDIT_PASS", message_id="")) is None
+    assert audit_of(event_of("MESSAGE_AUDIT_REJECT", audit_id="")) is None
+    assert audit_of(event_of("FRIEND_ADD")) is None
+    assert references_of(event_of("FRIEND_ADD")) == ()
+
+
+def test_which_events_are_about_whole_guilds() -> None:
+    assert guild_of(event_of("GUILD_DELETE")) == GuildSighting(GUILD, ended=True)
+    assert guild_of(event_of("GUILD_CREATE")) == GuildSighting(GUILD, ended=False)
+    assert guild_of(event_of("GUILD_UPDATE")) is None
+    assert guild_of(event_of("CHANNEL_DELETE")) is None

@@ -434,13 +434,25 @@ def test_people_mentioned_in_a_quote() -> None:
         None,
         Quote(msg_id="08acf4d1b7c3"),
         Quote("REFIDX_a", author_name="小明", content=" "),
-        Quote("TMP_a", author_name="小明", content="你好", is_record=True),
+        Quote("TMP_a", author_name="小明", content=" ", is_record=True),
     ],
 )
 def test_a_quote_that_tells_nothing_is_not_stored(quote: Quote | None) -> None:
     event = message("x", quote=quote)
     assert identities_in(event, OWN) == identities_in(message("x"), OWN)
     assert quoted_message(event, 900, resolve(event)) is None
+
+
+def test_a_chat_record_is_remembered_as_nodes() -> None:
+    quote = Quote("TMP_a", author_name="小明", content="你好", is_record=True)
+    event = message("看", quote=quote)
+    record = quoted_message(event, 900, resolve(event))
+    assert record is not None
+    assert (record.message_id, record.author) == (900, person(OWNER))
+    assert (record.synthetic, record.msg_ids, record.ref_idxs) == (True, (), ())
+    [node] = orjson.loads(record.event)["message"]
+    assert node["type"] == "node"
+    assert node["data"]["content"] == [{"type": "text", "data": {"text": "你好"}}]
 
 
 def sent(scene: Scene, **changes: object) -> SentMessage:
