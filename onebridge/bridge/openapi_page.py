@@ -58,8 +58,11 @@ def _action(name: str, operation: Mapping[str, Any]) -> Iterator[str]:
         yield "<table><tr><th>param</th><th>type</th><th>default</th><th>meaning</th></tr>"
         for param, schema in params["properties"].items():
             default = "required" if param in required else _default(schema)
+            names = " ".join(
+                f"<code>{escape(name)}</code>" for name in (param, *schema.get("x-aliases", ()))
+            )
             yield (
-                f"<tr><td><code>{escape(param)}</code></td><td>{escape(_type(schema))}</td>"
+                f"<tr><td>{names}</td><td>{escape(_type(schema))}</td>"
                 f"<td>{escape(default)}</td><td>{escape(schema.get('description', ''))}</td></tr>"
             )
         yield "</table>"

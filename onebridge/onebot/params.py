@@ -78,6 +78,8 @@ class Param(msgspec.Struct, frozen=True):
             fragment["description"] = self.doc
         if self.default is not None:
             fragment["default"] = self.default
+        if self.aliases:
+            fragment["x-aliases"] = list(self.aliases)
         return fragment
 
 

@@ -1,13 +1,24 @@
 """The pages that say what the actions are."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from onebridge.sandbox.server import Sandbox
-from tests.contract.bridge.harness import Bridge, running_bridge, running_sandbox
+from tests.contract.bridge.harness import GROUP, MING, Bridge, running_bridge, running_sandbox
 from tests.ports import free_port
+
+NO_DATA = {
+    ".handle_quick_operation",
+    "_mark_all_as_read",
+    "_set_model_show",
+    "mark_group_msg_as_read",
+    "mark_msg_as_read",
+    "mark_private_msg_as_read",
+}
 
 
 @pytest.fixture
@@ -41,6 +52,85 @@ async def test_the_document_is_what_the_bridge_supports(bridge: Bridge) -> None:
     async with bridge.http.get(f"{bridge.url}/get_supported_actions", headers=headers) as answer:
         supported = (await answer.json())["data"]
     assert paths == {f"/{name}" for name in (*supported, "get_updates")}
+
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "integer": int,
+    "string": str,
+    "boolean": bool,
+    "number": (int, float),
+    "null": type(None),
+    "object": dict,
+    "array": list,
+}
+
+
+def fits(value: Any, schema: Any, document: Any) -> bool:
+    """Whether a value is what a schema says; as much of JSON Schema as the document uses."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return fits(value, document["components"]["schemas"][name], document)
+    if "oneOf" in schema:
+        return sum(fits(value, choice, document) for choice in schema["oneOf"]) == 1
+    if "const" in schema:
+        return bool(value == schema["const"])
+    if "type" in schema and not isinstance(value, TYPES[schema["type"]]):
+        return False
+    if isinstance(value, bool) and schema.get("type") == "integer":
+        return False
+    if isinstance(value, dict):
+        return set(schema.get("required", ())) <= set(value) and all(
+            fits(value[key], inner, document)
+            for key, inner in schema.get("properties", {}).items()
+            if key in value
+        )
+    if isinstance(value, list):
+        return all(fits(item, schema.get("items", {}), document) for item in value)
+    return True
+
+
+async def test_answers_are_what_the_document_says(sandbox: Sandbox, bridge: Bridge) -> None:
+    headers = {"Authorization": "Bearer right"}
+    async with bridge.http.get(f"{bridge.url}/openapi.json", headers=headers) as answer:
+        document = await answer.json()
+
+    async def ask(action: str, **params: Any) -> Any:
+        url = f"{bridge.url}/{action}"
+        async with bridge.http.post(url, json=params, headers=headers) as answer:
+            content = await answer.json()
+        operation = document["paths"][f"/{action}"]["post"]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert fits(content, schema, document), (action, content)
+        return content["data"]
+
+    for scene, chat in (("group", GROUP), ("c2c", MING)):
+        sandbox.say("你好", scene=scene, conversation=chat, user=MING, at_bot=scene == "group")
+    # No client listens, so what was seen is asked for until it is there.
+    async with asyncio.timeout(10):
+        while not (await ask("get_friend_list") and await ask("get_group_list")):
+            await asyncio.sleep(0.01)
+    (group,), (friend,) = await ask("get_group_list"), await ask("get_friend_list")
+    ids = {"group_id": group["group_id"], "user_id": friend["user_id"]}
+    node = {"type": "node", "data": {"user_id": 1, "nickname": "甲", "content": "一"}}
+    sent = await ask("send_group_msg", **ids, message="好")
+    forward = await ask("send_group_forward_msg", **ids, messages=[node])
+    assert await ask("send_private_msg", **ids, message="好")
+    assert await ask("send_private_forward_msg", **ids, messages=[node])
+    params = {
+        **ids,
+        "message_id": sent["message_id"],
+        "url": "https://example.com/",
+        "context": {"post_type": "meta_event"},
+        "operation": {},
+        "id": forward["forward_id"],
+    }
+    for path in document["paths"]:
+        action = path.removeprefix("/")
+        if not action.startswith(("send_", "set_", "delete_")):
+            data = await ask(action, **params)
+            assert data is not None or action in NO_DATA, action
+    await ask("delete_msg", message_id=sent["message_id"])
+    await ask("get_msg", message_id=sent["message_id"])
 
 
 async def test_the_page_runs_nothing(bridge: Bridge) -> None:

@@ -61,6 +61,13 @@ def test_suffixes(asked: str, expected: Name) -> None:
     assert read_name(asked) == expected
 
 
+def test_other_names_of_params_are_told() -> None:
+    operation = document()["paths"]["/get_forward_msg"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["id"]["x-aliases"] == ["message_id", "forward_id"]
+    assert "<code>forward_id</code>" in page(document())
+
+
 def references(value: Any) -> list[str]:
     if isinstance(value, dict):
         own = [value["$ref"]] if "$ref" in value else []
