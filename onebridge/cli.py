@@ -57,7 +57,7 @@ def main() -> None:
 @main.command()
 @CONFIG_OPTION
 def run(path: Path) -> None:
-    """Run the bridge until SIGTERM or Ctrl-C.
+    """Run the bridge until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Exit codes: 0 after an ordered stop, 2 if the configuration cannot be used, 3 if the platform
     rejects the credentials of every account.
@@ -66,7 +66,7 @@ def run(path: Path) -> None:
     _set_up_logging(config)
     for note in without_effect(config):
         log.warning("config.without_effect", note=note)
-    sys.exit(_run_process(config, path.parent))
+    sys.exit(_run_process(config, path.parent, read_config=lambda: load_config(path)))
 
 
 @main.command()
@@ -204,16 +204,19 @@ def _run_process(
     folder: Path,
     *,
     beside: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
+    read_config: Callable[[], Config] | None = None,
 ) -> int:
     """Run the bridge with signal handlers; what is beside it ends with it."""
     from onebridge.app.process import Process
 
     async def supervise() -> int:
-        process = Process(config, folder)
+        process = Process(config, folder, read_config=read_config)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows has Ctrl-C only
                 loop.add_signal_handler(signum, process.stop)
+        if read_config is not None and hasattr(signal, "SIGHUP"):  # not on Windows
+            loop.add_signal_handler(signal.SIGHUP, process.ask_reload)
         async with asyncio.TaskGroup() as tasks:
             companion = tasks.create_task(beside(process)) if beside is not None else None
             code = await process.run()

@@ -1,27 +1,9 @@
-"""What each part needs of the configuration, and what is connected to an account."""
-
-from collections.abc import Iterator
-from typing import Protocol
+"""What each part needs of the configuration."""
 
 from onebridge.bridge.inbound import IntakeSettings
-from onebridge.clock import Clock
+from onebridge.bridge.sending import SendingSettings
 from onebridge.config import Config
-from onebridge.keys import AppId
-from onebridge.onebot.hub import Service
-from onebridge.onebot.transports.http_post import HttpPostApplication
-from onebridge.onebot.transports.ws_reverse import ReverseWebSocket
-from onebridge.store.ports import DeliveryStore
 from onebridge.translate.to_onebot import TranslationSettings
-
-
-class Connection(Protocol):
-    """An application that we keep in touch with."""
-
-    name: str
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        ...
 
 
 def intake_settings(config: Config) -> IntakeSettings:
@@ -40,6 +22,16 @@ def intake_settings(config: Config) -> IntakeSettings:
     )
 
 
+def sending_settings(config: Config) -> SendingSettings:
+    """How messages go out, and how the bot's own look."""
+    return SendingSettings(
+        delivery=config.delivery,
+        report_self=reports_self(config),
+        message_format=config.onebot.message_format,
+        guild_as=config.onebot.guild_as,
+    )
+
+
 def reports_self(config: Config) -> bool:
     """Whether any connection wants the bot's own messages; those that do not skip them."""
     choices = [
@@ -49,29 +41,3 @@ def reports_self(config: Config) -> bool:
     ]
     default = config.onebot.report_self_message
     return any(default if choice is None else choice for choice in choices)
-
-
-def connections(
-    config: Config, account: AppId, service: Service, store: DeliveryStore, clock: Clock
-) -> Iterator[Connection]:
-    """The applications that are configured for an account."""
-    for entry in config.reverse_websocket:
-        if entry.accounts == "all" or account in entry.accounts:
-            yield ReverseWebSocket(
-                service,
-                entry,
-                config.onebot,
-                delivery=config.delivery,
-                store=store,
-                clock=clock,
-            )
-    for target in config.http_post:
-        if target.accounts == "all" or account in target.accounts:
-            yield HttpPostApplication(
-                service,
-                target,
-                config.onebot,
-                delivery=config.delivery,
-                store=store,
-                clock=clock,
-            )

@@ -67,7 +67,7 @@ class Actions:
         self._targets = targets
         self._quick = quick
         self._status = status
-        self._strict = strict
+        self.strict = strict
         self._app_name = app_name
         self.table: Mapping[str, Action] = {
             "send_private_msg": Action(
@@ -145,7 +145,7 @@ class Actions:
                 unknown_action=True,
             )
         response = await action.handler(call, coerce(call.request.params, action.params))
-        if self._strict and name not in self.table and response.status == "ok":
+        if self.strict and name not in self.table and response.status == "ok":
             return Response("async", int(Retcode.ASYNC))
         return response
 

@@ -53,7 +53,7 @@ class Bot:
         self.status = status
         self._actions = actions
         self._tasks = tasks
-        self._action_timeout = action_timeout
+        self.action_timeout = action_timeout
         self._running: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -63,8 +63,21 @@ class Bot:
         """Carry out one action; see ``Service.call``."""
         if self._stopping:
             return fail(Retcode.STOPPING, "onebridge is stopping", request.echo)
-        task = self._tasks.create_task(self._answer(request), name=f"action {request.action}")
-        return await asyncio.shield(task)
+        start_by = asyncio.get_running_loop().time() + self.action_timeout * POSTING_SHARE
+        call = Call(request, start_by)
+        task = self._tasks.create_task(self._answer(call), name=f"action {request.action}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            asker = asyncio.current_task()
+            if not task.cancelled() or (asker is not None and asker.cancelling()):
+                raise  # whoever asked has gone; the action goes on
+        # The account fell, and with it everything that it was doing.
+        response = await self._actions.interrupted(
+            call, ActionError(Retcode.STOPPING, "the account failed and is started again")
+        )
+        response.echo = request.echo
+        return response
 
     def stop(self, grace: float) -> None:
         """Take no more actions; those that run are answered within ``grace`` seconds."""
@@ -79,12 +92,11 @@ class Bot:
         """Return when every action is answered."""
         await self._idle.wait()
 
-    async def _answer(self, request: Request) -> Response:
-        start_by = asyncio.get_running_loop().time() + self._action_timeout * POSTING_SHARE
-        call = Call(request, start_by)
+    async def _answer(self, call: Call) -> Response:
+        request = call.request
         scope: asyncio.Timeout | None = None
         try:
-            async with asyncio.timeout(self._action_timeout) as scope:
+            async with asyncio.timeout(self.action_timeout) as scope:
                 self._running.add(scope)
                 self._idle.clear()
                 response = await self._actions.carry_out(call)
@@ -117,7 +129,7 @@ class Bot:
         if self._stopping:
             return ActionError(Retcode.STOPPING, "onebridge is stopping")
         return ActionError(
-            Retcode.BUSY, f"not done within onebot.action_timeout ({self._action_timeout:g} s)"
+            Retcode.BUSY, f"not done within onebot.action_timeout ({self.action_timeout:g} s)"
         )
 
 

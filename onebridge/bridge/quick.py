@@ -31,7 +31,7 @@ class QuickOperations:
     def __init__(self, messaging: Messaging, targets: Targets, *, at_sender: bool) -> None:
         self._messaging = messaging
         self._targets = targets
-        self._at_sender = at_sender
+        self.at_sender = at_sender
 
     async def carry_out(
         self, call: Call, context: Mapping[str, Any], operation: Mapping[str, Any]
@@ -48,7 +48,7 @@ class QuickOperations:
             operation,
             (
                 Param("auto_escape", BOOL, default=False),
-                Param("at_sender", BOOL, default=self._at_sender),
+                Param("at_sender", BOOL, default=self.at_sender),
                 Param("delete", BOOL, default=False),
             ),
         )

@@ -230,7 +230,7 @@ class CloseAction(Enum):
     SHED_INTENT = auto()
     """The set of intents is refused: identify with less if we may choose, else stop."""
     RESHARD = auto()
-    """Stop; the account needs more shards."""
+    """Stop; the account needs more shards, and whoever runs them starts more if it may choose."""
     STOP = auto()
     """No retry can help."""
 
@@ -288,7 +288,7 @@ CLOSE_CODES: dict[int, CloseRule] = {
     4011: CloseRule(
         CloseAction.RESHARD,
         "too many guilds for one shard; raise `shards.count` of the account, or set `shards` to"
-        ' "auto" and restart',
+        ' "auto"',
     ),
     4012: CloseRule(
         CloseAction.STOP, "the platform no longer speaks this version; update onebridge"
