@@ -201,6 +201,8 @@ class Account:
 
     def crash(self, error: Exception, retry_in: float) -> None:
         """A bug ended it; it is started again as a new one."""
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
         self._show(
             AccountState.FAILED,
             f"account {self.app_id} failed inside onebridge ({type(error).__name__}); the log has"

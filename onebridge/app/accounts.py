@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from onebridge.app.account import Account, AccountState
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config
-from onebridge.keys import AppId
+from onebridge.keys import AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.supervision import Backoff, pause
 
@@ -77,6 +77,16 @@ class Accounts:
         """Let them all work with other settings from now on."""
         for account in self.all():
             account.apply(config)
+
+    def sessions_to_forget(self, changed: Iterable[AccountSettings]) -> list[tuple[AppId, Shard]]:
+        """Shards of those that ask for other intents from now on."""
+        return [
+            (account.app_id, status.shard)
+            for settings in changed
+            if (account := self.find(AppId(settings.app_id))) is not None
+            and account.settings.intents != settings.intents
+            for status in account.shards
+        ]
 
     async def none_can_log_in(self) -> bool:
         """Once it is known of every one: whether the credentials of all of them are rejected."""

@@ -26,7 +26,7 @@ from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config, ServerSettings
 from onebridge.config_file import secrets_in, without_effect
 from onebridge.errors import ConfigError, StoreUnavailableError
-from onebridge.keys import AppId
+from onebridge.keys import AppId, Shard
 from onebridge.media.fetch import MediaFetcher
 from onebridge.observability import get_logger, redactor, set_up_logging
 from onebridge.onebot.transports.server import (
@@ -213,6 +213,8 @@ class Process:
         if self._read_config is None:
             raise ConfigError(["there is no configuration file to read again"])
         config = await asyncio.to_thread(self._read_config)
+        if self._stop.is_set():
+            raise ConfigError(["onebridge is stopping"])
         redactor.add(secrets_in(config))
         return difference(self.config, config, opens_webhook=not self._callbacks.is_open)
 
@@ -256,7 +258,10 @@ class Process:
         self._accounts.apply(config)
         for app_id in leaving:
             self._callbacks.remove(app_id)
+        stale = self._accounts.sessions_to_forget(found.changed)
         await self._accounts.remove(leaving)
+        for app_id, shard in stale:
+            await self._forget_session(app_id, shard)
         await self._furnish(config)
         for settings in config.accounts:
             if self._accounts.find(AppId(settings.app_id)) is None:
@@ -264,6 +269,13 @@ class Process:
         self._tell_callback_address()
         self._accounts.start(self._tasks)
         return anew
+
+    async def _forget_session(self, app_id: AppId, shard: Shard) -> None:
+        """A session keeps the intents that it began with, however often it is resumed."""
+        try:
+            await self._store.drop_position(app_id, shard)
+        except StoreUnavailableError as error:
+            log.warning("account.session_not_forgotten", account=app_id, error=str(error))
 
     async def _furnish(self, config: Config) -> None:
         """Have what some accounts need: the embedded platform, a store that writes through."""

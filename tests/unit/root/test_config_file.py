@@ -192,7 +192,7 @@ def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:
 def test_a_file_nested_without_end_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"accounts": ' + "[" * 900 + "]" * 900 + "}")
-    with pytest.raises(ConfigError, match="nested too deeply|accounts"):
+    with pytest.raises(ConfigError, match="nested too deeply"):
         load_config(path, {})
 
 
