@@ -79,6 +79,10 @@ class Program:
         """Exit code; None while it runs."""
         return self._process.poll()
 
+    def hang_up(self) -> None:
+        """Have it read its configuration again (SIGHUP)."""
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """End the whole group at once, as a power cut would (SIGKILL)."""
         self._signal(signal.SIGKILL)
