@@ -11,7 +11,6 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
-from aiohttp import web
 
 from onebridge.app.account import Account, Platform
 from onebridge.app.accounts import Accounts, needs_new_start
@@ -19,11 +18,12 @@ from onebridge.app.callbacks import Callbacks
 from onebridge.app.embedded import EmbeddedPlatform
 from onebridge.app.health import health_of
 from onebridge.app.intents import check_intents
+from onebridge.app.listening import listen
 from onebridge.app.parts import Shared
 from onebridge.app.reload import Difference, Reloaded, difference, in_words
 from onebridge.bridge.bot import Bots
 from onebridge.clock import Clock, SystemClock
-from onebridge.config import AccountSettings, Config, ServerSettings
+from onebridge.config import AccountSettings, Config
 from onebridge.config_file import secrets_in, without_effect
 from onebridge.errors import ConfigError, StoreUnavailableError
 from onebridge.keys import AppId, Shard
@@ -170,7 +170,7 @@ class Process:
                 await self.embedded.stop()
 
     async def _serve(self) -> int:
-        runner = await _listen(self._server, self.config.server)
+        runner = await listen(self._server, self.config.server)
         try:
             if _is_called_back(self.config):
                 await self._callbacks.open(self.config.webhook, self.accounts)
@@ -335,30 +335,6 @@ class Process:
                 log.warning("store.not_trimmed", error=str(error))
             else:
                 log.debug("store.trimmed", rows=removed)
-
-
-async def _listen(app: web.Application, server: ServerSettings) -> web.AppRunner:
-    """Open the listener for applications.
-
-    Raises:
-        ConfigError: The address is in use or cannot be used.
-    """
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
-    site = web.TCPSite(runner, server.host, server.port, reuse_address=True)
-    try:
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        raise ConfigError(
-            [
-                f"server.port: cannot listen on {server.host}:{server.port}"
-                f" ({error.strerror or error}); is onebridge or another program running there?"
-                " Set another port, or stop it"
-            ]
-        ) from error
-    log.info("server.listening", host=server.host, port=server.port)
-    return runner
 
 
 def _not_reloaded(error: ConfigError) -> Reloaded:

@@ -122,7 +122,7 @@ def test_one_account_goes_on_through_every_edit(platform: Platform, tmp_path: Pa
             "accounts": [first],
             "server": {"port": port, "access_token": TOKEN, "http": False},
             "reverse_websocket": [{"url": kept.url}, {"url": new.url}],
-            "log": {"level": "debug", "format": "json"},
+            "log": {"level": "debug", "format": "json", "file": str(tmp_path / "bridge.log")},
         }
         bridge.edit(text=json.dumps(whole))
         bridge.said(r"account 102000222: removed")
@@ -137,6 +137,7 @@ def test_one_account_goes_on_through_every_edit(platform: Platform, tmp_path: Pa
         assert kept.self_ids == [str(SELF_ID), str(SECOND_ID)]  # no socket was opened twice
         assert bridge.call("get_login_info")["user_id"] == SELF_ID
         assert bridge.stop() == 0
+    assert "onebridge.stopped" in (tmp_path / "bridge.log").read_text()
 
 
 @pytest.mark.usefixtures("second")
