@@ -306,6 +306,5 @@ class Account:
 
 
 def in_words(error: OnebridgeError) -> str:
-    """What is wrong and what to do, in both languages where the platform's codes have both."""
-    hint_zh = getattr(error, "hint_zh", "")
-    return f"{error} / {hint_zh}" if hint_zh else str(error)
+    """What is wrong and what to do, in Chinese too where it comes from the platform."""
+    return f"{error} / {error.hint_zh}" if error.hint_zh else str(error)

@@ -226,6 +226,7 @@ class Process:
         """
         for account in (*found.added, *found.changed):
             check_intents(account)
+        await self._furnish(found.config)
         opens = _is_called_back(found.config) and not self._callbacks.is_open
         if opens:
             await self._callbacks.open(found.config.webhook)
@@ -262,7 +263,8 @@ class Process:
         await self._accounts.remove(leaving)
         for app_id, shard in stale:
             await self._forget_session(app_id, shard)
-        await self._furnish(config)
+        if self._stop.is_set():
+            return anew  # a stop does not know of those that would come now
         for settings in config.accounts:
             if self._accounts.find(AppId(settings.app_id)) is None:
                 self._callbacks.admit(self._accounts.add(settings))

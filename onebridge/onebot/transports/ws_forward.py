@@ -111,12 +111,13 @@ class ForwardWebSockets:
 
     async def close(self, account: AppId | None = None) -> None:
         """Say goodbye to every client, or to those of an account that is taken away."""
+        reason = b"onebridge is stopping" if account is None else b"the account is stopping"
         async with asyncio.TaskGroup() as tasks:
             for connection in self._open:
                 if account is not None and account != connection.account:
                     continue
                 tasks.create_task(
-                    connection.close(WSCloseCode.GOING_AWAY, b"onebridge is stopping"),
+                    connection.close(WSCloseCode.GOING_AWAY, reason),
                     name="forward close",
                 )
 

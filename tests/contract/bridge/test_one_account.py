@@ -218,6 +218,7 @@ async def test_a_bot_that_is_banned_leaves_the_other_in_peace(
     ) as bridge:
         await until_failed(bridge, 1)
         await bridge.until(lambda: bridge.process.accounts[0].is_online)
-        assert "q.qq.com" in bridge.process.accounts[1].failure
+        assert "console (q.qq.com)" in bridge.process.accounts[1].failure
+        assert "开放平台（q.qq.com）" in bridge.process.accounts[1].failure
         status, _ = await bridge.post(f"{SECOND_ID}/get_login_info")
         assert status == 200

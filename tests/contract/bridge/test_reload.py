@@ -497,6 +497,28 @@ async def test_running_actions_of_an_account_that_goes_are_answered(
             assert sending.result()["status"] == "ok"
 
 
+async def test_a_stop_in_the_middle_of_a_reload_ends_in_order(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        async with editable(sandbox, tmp_path) as edited, edited.bridge.client() as client:
+            sandbox.say("在吗", conversation=GROUP, user=MING, at_bot=True)
+            group = (await client.event())["group_id"]
+            post = sandbox.faults.add(
+                Fault(on="rest", do="delay", match="POST /v2/groups/*/messages", seconds=0.3)
+            )
+            sending = tasks.create_task(client.call("send_group_msg", group_id=group, message="一"))
+            await edited.bridge.until(lambda: post.done == 1)
+            reloading = tasks.create_task(edited.edit(accounts=[second(sandbox)]))
+            await edited.bridge.until(
+                lambda: edited.bridge.process.config.accounts[0].app_id == SECOND
+            )
+            edited.bridge.process.stop()
+            assert (await sending)["status"] == "ok"
+        await reloading
+    assert sessions(sandbox, SECOND) == []
+
+
 async def test_without_a_file_a_reload_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_bridge(sandbox, tmp_path) as bridge:
         told = await bridge.process.reload()
