@@ -216,7 +216,16 @@ def _run_process(
             with contextlib.suppress(NotImplementedError):  # Windows has Ctrl-C only
                 loop.add_signal_handler(signum, process.stop)
         if read_config is not None and hasattr(signal, "SIGHUP"):  # not on Windows
-            loop.add_signal_handler(signal.SIGHUP, process.ask_reload)
+            in_terminal = sys.stdin is not None and sys.stdin.isatty()
+
+            def hang_up() -> None:
+                # A terminal that is closed sends the same signal, and is none any more.
+                if in_terminal and not sys.stdin.isatty():
+                    process.stop()
+                else:
+                    process.ask_reload()
+
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
         async with asyncio.TaskGroup() as tasks:
             companion = tasks.create_task(beside(process)) if beside is not None else None
             code = await process.run()

@@ -1,6 +1,8 @@
 """SIGHUP: a bridge that runs takes in its edited file, and what has not changed notices nothing."""
 
 import json
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests.e2e.stack import SELF_ID, TOKEN, Bridge, Platform, eventually, request
+from tests.e2e.programs import Program
+from tests.e2e.stack import SELF_ID, TOKEN, Bridge, Platform, eventually, request, wait_for_answer
 from tests.ports import free_port
 
 FIRST, SECOND = "102000001", "102000222"
@@ -162,3 +165,17 @@ def test_a_secret_that_is_corrected_brings_the_account_up(
         eventually(lambda: ready(bridge)[SECOND]["online"], "it is online too")
         assert sessions(platform, FIRST) == before
         assert bridge.stop() == 0
+
+
+def test_a_terminal_that_is_closed_ends_it(platform: Platform, tmp_path: Path) -> None:
+    bridge = Bridge(tmp_path, platform)
+    terminal, its_end = os.openpty()
+    command = [sys.executable, "-m", "onebridge", "run", "-c", str(tmp_path / "config.json")]
+    with Program("bridge in a terminal", command, stdin=its_end) as program:
+        os.close(its_end)
+        wait_for_answer(f"http://{bridge.address}/readyz", program)
+        program.hang_up()
+        program.wait_for_line("config.reloaded")
+        os.close(terminal)
+        program.hang_up()
+        assert program.wait() == 0

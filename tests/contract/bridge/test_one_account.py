@@ -15,6 +15,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from onebridge.app import accounts as accounts_module
 from onebridge.app import shards as shards_module
 from onebridge.app.account import AccountState
+from onebridge.app.check import check
+from onebridge.config_file import parse_config
 from onebridge.keys import Shard
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.server import Sandbox
@@ -222,3 +224,13 @@ async def test_a_bot_that_is_banned_leaves_the_other_in_peace(
         assert "开放平台（q.qq.com）" in bridge.process.accounts[1].failure
         status, _ = await bridge.post(f"{SECOND_ID}/get_login_info")
         assert status == 200
+
+
+async def test_a_check_does_not_believe_an_absurd_number_either(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.gateway.settings.shards = 10**9
+    config = parse_config(configuration(sandbox, free_port()), {}, tmp_path)
+    words = [f"{found.level} {found.words}" async for found in check(config, tmp_path)]
+    assert any("warning tells 1000000000 shards; 1 is used" in line for line in words)
+    assert any("ok 1 shard(s)" in line for line in words)
