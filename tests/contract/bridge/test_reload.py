@@ -519,6 +519,47 @@ async def test_a_stop_in_the_middle_of_a_reload_ends_in_order(
     assert sessions(sandbox, SECOND) == []
 
 
+async def test_an_account_that_starts_anew_again_and_again_loses_and_repeats_nothing(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.gateway.settings.max_concurrency = 1000
+    async with (
+        application() as app,
+        editable(sandbox, tmp_path, reverse_websocket=[{"url": app.url}]) as edited,
+    ):
+        await edited.bridge.until(lambda: app.open == 1)
+        said = [str(number) for number in range(30)]
+        for number in said:
+            sandbox.say(number, conversation=GROUP, user=MING, at_bot=True)
+            if int(number) % 6 == 5:
+                await edited.edit(accounts=[first(sandbox, owners=[number])])
+        heard = [(await app.event())["message"][1]["data"]["text"].strip() for _ in said]
+        assert heard == said
+        await edited.bridge.online()
+        assert app.events.empty()
+
+
+async def test_many_edits_at_once_end_as_the_last_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with application() as app, editable(sandbox, tmp_path) as edited:
+        before = sessions(sandbox)
+        for number in range(12):
+            odd = number % 2
+            edited.raw = {
+                **edited.raw,
+                "accounts": [first(sandbox), *([second(sandbox)] if odd else [])],
+                "reverse_websocket": [{"url": app.url}] if odd else [],
+            }
+            edited.path.write_bytes(orjson.dumps(edited.raw))
+            edited.bridge.process.ask_reload()
+            await asyncio.sleep(0.01 * (number % 3))
+        async with asyncio.timeout(PATIENCE):
+            await edited.bridge.process.reload()
+        assert [account.app_id for account in edited.bridge.process.accounts] == [FIRST, SECOND]
+        await edited.bridge.online()
+        await edited.bridge.until(lambda: app.open == 2)
+        assert sessions(sandbox) == before
+
+
 async def test_without_a_file_a_reload_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_bridge(sandbox, tmp_path) as bridge:
         told = await bridge.process.reload()
