@@ -25,7 +25,7 @@ from onebridge.bridge.bot import Bots
 from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config
 from onebridge.config_file import secrets_in, without_effect
-from onebridge.errors import ConfigError, StoreUnavailableError
+from onebridge.errors import ConfigError, StoreError
 from onebridge.keys import AppId, Shard
 from onebridge.media.fetch import MediaFetcher
 from onebridge.observability import get_logger, redactor, set_up_logging
@@ -276,7 +276,7 @@ class Process:
         """A session keeps the intents that it began with, however often it is resumed."""
         try:
             await self._store.drop_position(app_id, shard)
-        except StoreUnavailableError as error:
+        except StoreError as error:
             log.warning("account.session_not_forgotten", account=app_id, error=str(error))
 
     async def _furnish(self, config: Config) -> None:
@@ -317,7 +317,7 @@ class Process:
         """Gateways up and store writable."""
         try:
             await self._store.check_writable()
-        except StoreUnavailableError as error:
+        except StoreError as error:
             return health_of(self.accounts, str(error))
         return health_of(self.accounts)
 
@@ -333,7 +333,7 @@ class Process:
                     log_age=max(ages.values()),
                     max_log=settings.delivery.max_pending_events,
                 )
-            except StoreUnavailableError as error:
+            except StoreError as error:
                 log.warning("store.not_trimmed", error=str(error))
             else:
                 log.debug("store.trimmed", rows=removed)
