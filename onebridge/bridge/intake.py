@@ -111,6 +111,7 @@ class Intake:
         self._store = store
         self._ring = ring
         self.settings = settings
+        """Replaced as a whole when the configuration changes; read for each batch."""
         self._confirm = confirm
         self._acknowledge = acknowledge
         self._clock = clock

@@ -11,6 +11,7 @@ from onebridge.bridge.remembered import Remembered
 from onebridge.bridge.sending import (
     Call,
     Sending,
+    SendingSettings,
     accepted,
     audits_of,
     delivered,
@@ -20,7 +21,6 @@ from onebridge.bridge.sending import (
 )
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
-from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
@@ -40,7 +40,6 @@ from onebridge.qq.calls import RecallMessage, SendPlan
 from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
-from onebridge.translate.shapes import GuildAs
 from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
 from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan
 
@@ -99,11 +98,8 @@ class Messaging:
         uploads: MediaUploads,
         recall: Callable[[RecallMessage], Awaitable[None]],
         ring: EventRing,
-        settings: DeliverySettings,
+        settings: SendingSettings,
         clock: Clock,
-        report_self: bool,
-        message_format: str,
-        guild_as: GuildAs,
     ) -> None:
         self._bot = bot
         self._store = store
@@ -111,12 +107,11 @@ class Messaging:
         self._uploads = uploads
         self._recall = recall
         self._ring = ring
-        self._settings = settings
+        self.settings = settings
+        """Replaced as a whole when the configuration changes; read when a message is prepared."""
         self._clock = clock
-        self._report_self = report_self
-        self._guild_as = guild_as
         self.lanes = Lanes()
-        self.remembered = Remembered(bot.account, store, message_format)
+        self.remembered = Remembered(bot.account, store, settings.message_format)
         # Held from finding the conversation to entering its lane, so that messages enter in the
         # order in which they were asked for, however long finding takes.
         self._entrance = asyncio.Lock()
@@ -216,6 +211,7 @@ class Messaging:
         }
         media = await self._media(conversation, segments)
         message_id = (await self._store.allot_message_ids(1))[0]
+        settings = self.settings.delivery
 
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             return plan(
@@ -231,10 +227,10 @@ class Messaging:
                         if (reference := _reference(record))
                     },
                     media=media,
-                    text_limit=self._settings.text_limit,
-                    urls=self._settings.urls,
-                    url_allow=self._settings.url_allow,
-                    unsupported=self._settings.unsupported,
+                    text_limit=settings.text_limit,
+                    urls=settings.urls,
+                    url_allow=settings.url_allow,
+                    unsupported=settings.unsupported,
                     refusals=refusals,
                 ),
             )
@@ -261,7 +257,7 @@ class Messaging:
         return Sending(
             message_id,
             segments,
-            Delivery(conversation, plan_with, order, proactive=self._settings.proactive == "try"),
+            Delivery(conversation, plan_with, order, proactive=settings.proactive == "try"),
         )
 
     async def _openids(self, names: Sequence[int | str]) -> dict[int | str, str]:
@@ -322,7 +318,7 @@ class Messaging:
                 nickname=self._bot.nickname,
                 time=next((one.timestamp for one in receipts if one.timestamp), now),
                 msg_id=receipts[0].msg_id,
-                guild_as=self._guild_as,
+                guild_as=self.settings.guild_as,
                 self_user=self._bot.guild_user_id,
                 guild_id=place.parent if place is not None else "",
             )
@@ -340,7 +336,7 @@ class Messaging:
             audit_ids=audits_of(receipts),
         )
         sending.is_stored = True
-        log_seq = await self._store.record_outbound(record, reported=self._report_self)
+        log_seq = await self._store.record_outbound(record, reported=self.settings.report_self)
         if log_seq:
             kind = event_kind(conversation.scene)
             self._ring.publish([LoggedEvent(log_seq, now, kind, conversation.openid, record.event)])

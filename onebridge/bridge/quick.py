@@ -115,7 +115,7 @@ class QuickOperations:
         self._messaging = messaging
         self._targets = targets
         self._act = act
-        self._at_sender = at_sender
+        self.at_sender = at_sender
 
     async def carry_out(
         self, call: Call, context: Mapping[str, Any], operation: Mapping[str, Any]
@@ -148,7 +148,7 @@ class QuickOperations:
             operation,
             (
                 Param("auto_escape", BOOL, default=False),
-                Param("at_sender", BOOL, default=self._at_sender),
+                Param("at_sender", BOOL, default=self.at_sender),
             ),
         )
         segments = parse_message(reply, auto_escape=wanted["auto_escape"])

@@ -175,11 +175,32 @@ CODE_RULES: dict[int, CodeRule] = _rows(
         (11244, 11245),
         CodeRule(Act.REFRESH_TOKEN, True, True, "访问令牌已过期", "the access token has expired"),
     ),
-    ((11253,), _final(Act.CONFIG, "应用没有该接口权限", "the bot has no right to this endpoint")),
-    ((11254,), _final(Act.CONFIG, "该接口已被封禁", "this endpoint is banned for the bot")),
+    (
+        (11253,),
+        _final(
+            Act.CONFIG,
+            "应用没有该接口权限，请在开放平台申请",
+            "the bot has no right to this endpoint; apply for it in the console (q.qq.com)",
+        ),
+    ),
+    (
+        (11254,),
+        _final(
+            Act.CONFIG,
+            "该接口已被封禁，请到开放平台查看通知",
+            "this endpoint is banned for the bot; see the notices in the console (q.qq.com)",
+        ),
+    ),
     ((11263, 11281), _PASSING),
     ((11264, 11282), _NO_RIGHT),
-    ((11265,), _final(Act.CONFIG, "机器人已被封禁", "the bot is banned")),
+    (
+        (11265,),
+        _final(
+            Act.CONFIG,
+            "机器人已被封禁，请到开放平台查看通知",
+            "the bot is banned; see the notices in the console (q.qq.com)",
+        ),
+    ),
     ((11298, 40023002), _IP_REFUSED),
     (range(11301, 11307), _PASSING),
     (range(12001, 12004), _BAD_CALL),
@@ -260,7 +281,14 @@ CODE_RULES: dict[int, CodeRule] = _rows(
     ((40054007, 40054018), _final(Act.TOO_LONG, "消息过长", "the message is too long")),
     ((40054010,), _URL),
     ((40054013,), _final(Act.NOT_IN_GROUP, "用户拒收消息", "the user refuses messages")),
-    ((40054016,), _final(Act.CONFIG, "机器人已下线", "the bot is taken offline")),
+    (
+        (40054016,),
+        _final(
+            Act.CONFIG,
+            "机器人已下线，请在开放平台重新上线",
+            "the bot is taken offline; bring it back in the console (q.qq.com)",
+        ),
+    ),
     ((40061001, 40061002), _BAD_CALL),
     ((40062003,), _NO_RIGHT),
     ((40064004,), _final(Act.PERMANENT, "超过两分钟，不能撤回", "too late to recall (2 minutes)")),

@@ -119,10 +119,15 @@ class PlatformUnreachableError(OnebridgeError):
 
 
 class CredentialsError(OnebridgeError):
-    """The platform rejects ``app_id`` and ``app_secret`` (qq-platform.md section 1.1)."""
+    """The platform rejects ``app_id`` and ``app_secret`` (qq-platform.md section 1.1).
 
-    def __init__(self, app_id: str, code: int, message: str, words: str) -> None:
+    Attributes:
+        words, hint_zh: What is wrong and what to do, for people.
+    """
+
+    def __init__(self, app_id: str, code: int, message: str, words: str, hint_zh: str = "") -> None:
         super().__init__(app_id, code, message)
+        self.hint_zh = hint_zh
         self.app_id = app_id
         self.code = code
         self.message = message

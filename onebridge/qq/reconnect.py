@@ -96,7 +96,7 @@ class Reconnect:
         if rule.action is CloseAction.SHED_INTENT and self._shed():
             return SHED_WAIT
         if rule.action in (CloseAction.STOP, CloseAction.RESHARD, CloseAction.SHED_INTENT):
-            raise GatewayError(rule.words, fatal=True, code=ending.code)
+            raise GatewayError(rule.words, fatal=True, code=ending.code, hint_zh=rule.zh)
         unanswered = ending.identified and not ending.was_ready and ending.code in UNTOLD_CODES
         if unanswered and self._shed_unanswered():
             return SHED_WAIT

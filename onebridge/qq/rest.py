@@ -160,10 +160,10 @@ class QQRest:
             raise MalformedPayloadError("/gateway/bot", "url", "a non-empty string", data)
         limit = data.get("session_start_limit")
         if not isinstance(limit, dict):
-            return GatewayInfo(url, shards=max(1, read_int(data.get("shards"))))
+            return GatewayInfo(url, shards=read_int(data.get("shards", 1)))
         return GatewayInfo(
             url,
-            shards=max(1, read_int(data.get("shards"))),
+            shards=read_int(data.get("shards", 1)),
             sessions_total=read_int(limit.get("total", 1000)),
             sessions_remaining=read_int(limit.get("remaining", 1000)),
             reset_after=read_int(limit.get("reset_after")) / 1000,

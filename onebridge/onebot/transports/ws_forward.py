@@ -20,7 +20,6 @@ from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Service
 from onebridge.onebot.subscriptions import Subscription
 from onebridge.onebot.transports.calls import CALL_LIMITS, CallLimits, Calls
-from onebridge.supervision import ticks
 
 log = get_logger(__name__)
 
@@ -112,12 +111,13 @@ class ForwardWebSockets:
 
     async def close(self, account: AppId | None = None) -> None:
         """Say goodbye to every client, or to those of an account that is taken away."""
+        reason = b"onebridge is stopping" if account is None else b"the account is stopping"
         async with asyncio.TaskGroup() as tasks:
             for connection in self._open:
                 if account is not None and account != connection.account:
                     continue
                 tasks.create_task(
-                    connection.close(WSCloseCode.GOING_AWAY, b"onebridge is stopping"),
+                    connection.close(WSCloseCode.GOING_AWAY, reason),
                     name="forward close",
                 )
 
@@ -155,10 +155,7 @@ class _Connection:
                 pumps.append(
                     tasks.create_task(self._send_events(cursor, tasks), name="forward events")
                 )
-                if self._subscription.heartbeat_interval:
-                    pumps.append(
-                        tasks.create_task(self._send_heartbeats(), name="forward heartbeats")
-                    )
+                pumps.append(tasks.create_task(self._send_heartbeats(), name="forward heartbeats"))
             try:
                 await self._read(executes=role is not Role.EVENT)
             finally:
@@ -204,9 +201,8 @@ class _Connection:
                     return
 
     async def _send_heartbeats(self) -> None:
-        interval = self._subscription.heartbeat_interval
         service = self._service
-        async for _ in ticks(interval):
+        async for interval in self._subscription.beats():
             event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
             if not await self._send([encode_json(event)]):
                 return

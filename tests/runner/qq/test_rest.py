@@ -284,6 +284,17 @@ async def test_gateway(rest: QQRest, platform: ScriptedPlatform) -> None:
         await rest.gateway()
 
 
+@pytest.mark.parametrize(
+    ("told", "shards"),
+    [(10**9, 10**9), (0, 0), (-3, -3), ("4", 4), ("many", 0), (None, 0), ([], 0)],
+)
+async def test_any_number_of_shards_is_passed_on_for_others_to_judge(
+    rest: QQRest, platform: ScriptedPlatform, told: object, shards: int
+) -> None:
+    platform.script.append(answer({"url": "wss://x", "shards": told, "session_start_limit": 7}))
+    assert (await rest.gateway()).shards == shards
+
+
 async def test_a_configured_gateway_address_wins(
     http: aiohttp.ClientSession, platform: ScriptedPlatform, clock: SetClock
 ) -> None:
