@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onebridge.sandbox import notices, people
+from onebridge.sandbox import effects, notices, people
 from onebridge.sandbox.model import Bot, Message, Scene
 from onebridge.sandbox.sessions import INTENT_OF
 from onebridge.sandbox.world import Event, World
@@ -98,7 +98,7 @@ def test_an_unknown_type_carries_the_fields_alone(world: World, bot: Bot) -> Non
 def test_which_events_can_be_answered(
     world: World, bot: Bot, event_type: str, replyable: bool
 ) -> None:
-    ticket = notices.ticket_for(world, bot, notices.build(world, bot, event_type, {}))
+    ticket = effects.ticket_for(world, bot, notices.build(world, bot, event_type, {}))
     assert ticket is not None
     assert ticket.replyable is replyable
 
