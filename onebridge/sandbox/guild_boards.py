@@ -105,7 +105,7 @@ class GuildBoards:
         pinned = self._world.pins.setdefault(channel.id, [])
         if message.id not in pinned:
             if len(pinned) >= MAX_PINS:
-                raise RefusalError(501013, "too many pins")
+                raise RefusalError(501013)
             pinned.append(message.id)
         return Reply(200, self._pins_object(guild, channel))
 
@@ -152,7 +152,7 @@ class GuildBoards:
         if self._world.limits.enforce_rates:
             for key, limit, code in quotas:
                 if meter.is_full(key, limit, DAY, now):
-                    raise RefusalError(code, "schedules of this day used up")
+                    raise RefusalError(code)
         for key, limit, _ in quotas:
             meter.add(key, limit, now)
 

@@ -69,7 +69,7 @@ class GuildMessages:
         if call.bot.user_id in users:
             raise RefusalError(620003)
         if not users and sum(map(bool, message.reactions.values())) >= MAX_KINDS:
-            raise RefusalError(620002, "too many kinds of reactions")
+            raise RefusalError(620002)
         message.reactions[emoji] = [*users, call.bot.user_id]
         self._world.changes.publish("message", message)
         return Reply(204)
