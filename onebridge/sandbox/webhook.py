@@ -181,7 +181,8 @@ class Webhooks:
         d = event.d if isinstance(event.d, dict) else {}
         body = forgeries.event_body(event_type, event_id, d)
         request = forgeries.forge(kind, bot, body, size, self._world.now, sign)
-        return await self._request(bot, request.headers, request.body)
+        # A connection of its own: who is lied to may hang up.
+        return await self._request(bot, request.headers | {"Connection": "close"}, request.body)
 
     async def validate(self, bot: Bot) -> str:
         """The op 13 handshake that the console makes when a callback URL is set (4.3).
