@@ -105,7 +105,7 @@ class Rest:
             except RefusalError as error:
                 reply = Reply(error.status, error.body(trace))
             if fault is not None and fault.do == "lose_response":
-                _cut(request)
+                cut(request)
             return self.respond(reply, trace)
 
         return web.route(method, path, handle)
@@ -122,7 +122,7 @@ class Rest:
             case "delay":
                 await asyncio.sleep(fault.seconds)
             case "cut":
-                _cut(request)
+                cut(request)
                 return self.respond(Reply(500))
             case "expire_token" if bot is not None:
                 self.tokens.expire(bot.app_id)
@@ -167,7 +167,7 @@ class Rest:
         return body
 
 
-def _cut(request: web.Request) -> None:
+def cut(request: web.Request) -> None:
     """Cut the connection as a failing network would: no answer, no goodbye."""
     if request.transport is not None:
         request.transport.abort()

@@ -341,6 +341,48 @@ async def test_scripted_answers_to_identify_and_resume(
     assert await second.close_code() == expected
 
 
+async def test_identify_and_resume_may_stay_without_answer(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    for point in ("identify", "resume"):
+        sandbox.faults.add(Fault(on=point, do="silent"))
+    first, second = await client.connect(), await client.connect()
+    await first.identify()
+    await second.resume(bot.session_id, 1)
+    for waiting in (first, second):
+        await waiting.send(1, None)
+        assert await waiting.frame() == {"op": 11}, "nothing came before this"
+    assert len(sandbox.gateway.sessions()) == 1
+
+
+async def test_heartbeats_may_stall_for_good(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    await client.control("faults", {"on": "heartbeat", "do": "silent", "times": 0})
+    for _ in range(3):
+        await bot.send(1, 1)
+    sandbox.say("a", scene="c2c")
+    await bot.event("C2C_MESSAGE_CREATE")
+    async with client.http.delete(f"{sandbox.url}/control/faults"):
+        pass
+    await bot.send(1, 2)
+    assert await bot.frame() == {"op": 11}
+
+
+async def test_shards_have_sessions_of_their_own(client: Any, sandbox: Sandbox) -> None:
+    guild_shard = (int("8431206752190034412") >> 22) % 2
+    bots = [await client.online(shard=(n, 2)) for n in range(2)]
+    assert bots[0].session_id != bots[1].session_id
+    away = bots[guild_shard]
+    await away.socket.close()
+    await sandbox.world.wait_for(
+        lambda _: [s.connection is None for s in sandbox.gateway.sessions()].count(True) == 1
+    )
+    sandbox.say("频道", scene="channel", at_bot=True)
+    again = await client.connect()
+    await again.resume(away.session_id, 1)
+    frames = [(await again.frame())["t"] for _ in range(3)]
+    assert frames == ["MESSAGE_CREATE", "AT_MESSAGE_CREATE", "RESUMED"]
+
+
 async def test_stopping_hangs_up(client: Any, sandbox: Sandbox) -> None:
     bot = await client.online()
     async with asyncio.TaskGroup() as tasks:

@@ -341,6 +341,50 @@ async def test_a_token_may_die_early(client: Any, sandbox: Sandbox) -> None:
     assert (await client.call("GET", "/users/@me")).status == 200
 
 
+async def test_a_token_lasts_and_overlaps(client: Any, sandbox: Sandbox) -> None:
+    first = client.token
+    sandbox.world.clock.shift += 7200 - 61
+    assert await client.fetch_token() == first, "the same one until its last minute"
+    sandbox.world.clock.shift += 2
+    second = await client.fetch_token()
+    assert second != first
+    for token in (first, second):
+        assert (await client.call("GET", "/gateway", token=token)).status == 200
+    sandbox.world.clock.shift += 60
+    assert (await client.call("GET", "/gateway", token=first)).code == 11244
+    assert (await client.call("GET", "/gateway", token=second)).status == 200
+
+
+async def test_the_answer_with_a_token_may_be_lost(client: Any, sandbox: Sandbox) -> None:
+    await client.control("tokens", {})
+    sandbox.faults.add(Fault(on="rest", do="lose_response", match="POST /app/*"))
+    before = sandbox.tokens.issued
+    with pytest.raises(aiohttp.ClientError):
+        await client.fetch_token()
+    assert sandbox.tokens.issued == before + 1
+    await client.fetch_token()
+    assert sandbox.tokens.issued == before + 1, "it was made all the same"
+
+
+@pytest.mark.parametrize(("passed", "event"), [(True, "PASS"), (False, "REJECT")])
+async def test_a_held_message_waits_for_a_human(
+    client: Any, sandbox: Sandbox, passed: bool, event: str
+) -> None:
+    hold = {"audit": ["channel"], "audit_result": "hold"}
+    await client.control("settings", {"bots": {"102000001": hold}})
+    socket = await client.online(intents=1 << 27)
+    asked = sandbox.say("你好", scene="channel")
+    answer = await reply(client, asked)
+    audit_id = answer.body["data"]["message_audit"]["audit_id"]
+    [held] = (await client.control("state"))["audits"]
+    assert held["audit_id"] == audit_id
+    shown = await client.control("audit", {"audit_id": audit_id, "passed": passed})
+    assert shown["audit"] == ("" if passed else "rejected")
+    frame = await socket.event(f"MESSAGE_AUDIT_{event}")
+    assert frame["d"]["audit_id"] == audit_id
+    await client.control("audit", {"audit_id": audit_id}, 404)
+
+
 async def test_a_delay_and_a_rate_limit(client: Any, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(on="rest", do="delay", seconds=0.05))
     sandbox.faults.add(Fault(on="rest", do="rate_limit", nth=2))
