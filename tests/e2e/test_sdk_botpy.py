@@ -21,6 +21,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,10 @@ from onebridge.sandbox.push import GatewaySettings
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from onebridge.sandbox.world import World
 
+pytestmark = pytest.mark.timeout(180)
+
+# Seconds; what it waits for comes within one or two on an idle machine.
+PATIENCE = 45.0
 SCRIPT = Path(__file__).parent / "sdk" / "botpy_bot.py"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 32
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"0" * 32
@@ -55,9 +60,8 @@ NAMED = ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "CHANNEL_")
 @asynccontextmanager
 async def running_bot(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[None]:
     """The bot as a process, online when the block begins."""
-    picture, video = (
-        new_file(sandbox.world, kind, data) for kind, data in (("image", PNG), ("video", MP4))
-    )
+    picture = new_file(sandbox.world, "image", PNG)
+    video = new_file(sandbox.world, "video", MP4)
     environment = os.environ | {
         "APP_ID": "102000001",
         "APP_SECRET": "sandbox-secret",
@@ -73,7 +77,7 @@ async def running_bot(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[None]:
             sys.executable, SCRIPT, env=environment, cwd=tmp_path, stdout=output, stderr=output
         )
     try:
-        await sandbox.online(timeout=15.0)
+        await sandbox.online(timeout=PATIENCE)
         yield
     except TimeoutError as error:
         pytest.fail(f"{error!r}\n{log.read_text(errors='replace')[-4000:]}")
@@ -97,7 +101,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-async def posted(sandbox: Sandbox, content: str, after: int = 0, timeout: float = 8.0) -> Post:
+async def posted(sandbox: Sandbox, content: str, after: int = 0, timeout: float = PATIENCE) -> Post:
     """The first accepted send whose text begins so."""
 
     def found(world: World) -> Post | None:
@@ -124,7 +128,7 @@ async def test_it_receives_and_sends_in_every_scene(sandbox: Sandbox, tmp_path: 
             ("悄悄话", "dm", "私信"),
         ):
             asked = sandbox.say(text, scene=scene, at_bot=scene in ("group", "channel"))
-            post = await sandbox.next_post(asked.number)
+            post = await sandbox.next_post(asked.number, PATIENCE)
             assert (post.scene, post.body["content"]) == (Scene(scene), expected)
             assert post.body["msg_id"] == asked.id
         for text, content, scenes in (
@@ -133,7 +137,7 @@ async def test_it_receives_and_sends_in_every_scene(sandbox: Sandbox, tmp_path: 
         ):
             for scene in scenes:
                 asked = sandbox.say(text, scene=scene, at_bot=scene in ("group", "channel"))
-                post = await sandbox.next_post(asked.number)
+                post = await sandbox.next_post(asked.number, PATIENCE)
                 [key] = sandbox.world.message(post.message_id).files
                 assert sandbox.world.files[key].content == content
         assert not [post for post in sandbox.world.posts if post.code]
@@ -144,7 +148,7 @@ async def test_it_understands_the_notices_that_it_knows(sandbox: Sandbox, tmp_pa
     qing = world.user("阿青").openid
     new = world.add_user("新人")
     member = {"user": {"id": new.guild_id, "username": new.name}}
-    fields = {
+    fields: dict[str, dict[str, Any]] = {
         "FRIEND_ADD": {"openid": qing},
         "FRIEND_DEL": {"openid": qing},
         "C2C_MSG_REJECT": {"openid": qing},
@@ -168,7 +172,10 @@ async def test_it_answers_interactions_and_reactions(sandbox: Sandbox, tmp_path:
     world = sandbox.world
     async with running_bot(sandbox, tmp_path):
         said = sandbox.say("好书", scene="channel")
-        target = {"target": {"id": said.id, "type": 0}, "emoji": {"id": "277", "type": 1}}
+        target: dict[str, Any] = {
+            "target": {"id": said.id, "type": 0},
+            "emoji": {"id": "277", "type": 1},
+        }
         event_id = sandbox.announce("MESSAGE_REACTION_ADD", **target)
         post = await posted(sandbox, f"回应:message_reaction_add 277 {said.id}")
         assert post.body["event_id"] == event_id
@@ -180,7 +187,7 @@ async def test_it_answers_interactions_and_reactions(sandbox: Sandbox, tmp_path:
             )
         ):
             resolved = {"button_id": "1", "button_data": f"按{number}"}
-            data = {"data": {"type": 11, "resolved": resolved}}
+            data: dict[str, Any] = {"data": {"type": 11, "resolved": resolved}}
             event_id = sandbox.announce("INTERACTION_CREATE", **where, **data)
             assert (await posted(sandbox, f"回应:按{number}")).body["event_id"] == event_id
         assert list(world.interactions.values()) == [0, 0, 0], "each is acknowledged"
@@ -204,7 +211,7 @@ async def test_it_can_call_what_an_administrator_may(sandbox: Sandbox, tmp_path:
     sandbox.world.guild("读书角").bot_roles.append("2")
     async with running_bot(sandbox, tmp_path):
         sandbox.say("接口", at_bot=True)
-        post = await posted(sandbox, "接口:", timeout=15.0)
+        post = await posted(sandbox, "接口:", timeout=PATIENCE)
         assert post.body["content"] == "接口:全部通过"
 
 
@@ -213,7 +220,7 @@ async def test_nothing_is_lost_over_a_reconnect(sandbox: Sandbox, tmp_path: Path
     async with running_bot(sandbox, tmp_path):
         [session] = sandbox.gateway.sessions()
         asked = sandbox.say("你好", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
         match how:
             case "drop":
                 sandbox.gateway.act("close", 1006)
@@ -221,13 +228,13 @@ async def test_nothing_is_lost_over_a_reconnect(sandbox: Sandbox, tmp_path: Path
                 sandbox.gateway.act("reconnect")
             case _:
                 sandbox.gateway.act("close", 4009)
-        await sandbox.world.wait_for(lambda _: session.connection is None)
+        await sandbox.world.wait_for(lambda _: session.connection is None, PATIENCE)
         wanted = [f"第{number}句" for number in range(5)]
         for text in wanted:
             sandbox.say(text, at_bot=True)
         sandbox.announce("GROUP_MSG_RECEIVE")
         for text in wanted:
-            await posted(sandbox, f"群:{text}", timeout=10.0)
+            await posted(sandbox, f"群:{text}", timeout=PATIENCE)
         await posted(sandbox, "收到:group_msg_receive")
         assert sandbox.gateway.sessions() == [session], "resumed, not identified"
         texts = [post.body.get("content") for post in sandbox.world.posts]
@@ -246,9 +253,9 @@ async def test_it_identifies_anew_after_op_9(
             sessions = sandbox.gateway.sessions()
             return any(session is not first and session.connection for session in sessions)
 
-        await sandbox.world.wait_for(identified, timeout=10.0)
+        await sandbox.world.wait_for(identified, timeout=PATIENCE)
         asked = sandbox.say("你好", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
 
 
 async def test_a_token_is_fetched_anew_when_its_time_is_over(
@@ -258,10 +265,10 @@ async def test_a_token_is_fetched_anew_when_its_time_is_over(
     async with running_bot(sandbox, tmp_path):
         first = sandbox.tokens.issued
         asked = sandbox.say("你好", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
         await asyncio.sleep(2.1)
         asked = sandbox.say("还在吗", at_bot=True)
-        assert (await sandbox.next_post(asked.number)).body["content"] == "群:还在吗"
+        assert (await sandbox.next_post(asked.number, PATIENCE)).body["content"] == "群:还在吗"
         assert sandbox.tokens.issued > first
 
 
@@ -271,7 +278,7 @@ async def test_a_token_that_dies_early_is_dropped_at_the_gateway(
     async with running_bot(sandbox, tmp_path):
         dies = sandbox.faults.add(Fault(on="rest", do="expire_token", match="POST */messages"))
         sandbox.say("问", at_bot=True)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE):
             while not dies.done:
                 await asyncio.sleep(0.01)
         sandbox.say("再问", at_bot=True)
@@ -280,4 +287,4 @@ async def test_a_token_that_dies_early_is_dropped_at_the_gateway(
         sandbox.gateway.act("close", 4009)
         await sandbox.world.wait_for(lambda _: not sandbox.gateway.is_online("102000001"))
         sandbox.say("还在吗", at_bot=True)
-        await posted(sandbox, "群:还在吗", timeout=10.0)
+        await posted(sandbox, "群:还在吗", timeout=PATIENCE)

@@ -20,6 +20,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,10 @@ from onebridge.sandbox.notices import BUILDERS
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from onebridge.sandbox.world import World
 
+pytestmark = pytest.mark.timeout(180)
+
+# Seconds; what it waits for comes within one or two on an idle machine.
+PATIENCE = 45.0
 SCRIPT = Path(__file__).parent / "sdk" / "nonebot_bot.py"
 INTENTS = {
     "guilds": True,
@@ -64,6 +69,10 @@ UNKNOWN = {
 }
 ANSWERED = {"GROUP_ADD_ROBOT", "FRIEND_ADD", "GROUP_MEMBER_ADD", "INTERACTION_CREATE"}
 MODES = ["websocket", "webhook"]
+PRESSED: dict[str, Any] = {
+    "type": 11,
+    "resolved": {"button_id": "1", "user_id": "11294037725518840326"},
+}
 
 # What the adapter answers to callbacks that it should refuse, and to those that it need not.
 FORGERIES = {
@@ -118,9 +127,9 @@ async def running_bot(sandbox: Sandbox, tmp_path: Path, receive: str) -> AsyncIt
         )
     try:
         if receive == "websocket":
-            await sandbox.online(timeout=20.0)
+            await sandbox.online(timeout=PATIENCE)
         else:
-            async with asyncio.timeout(20.0):
+            async with asyncio.timeout(PATIENCE):
                 while await sandbox.webhooks.validate(bot):
                     await asyncio.sleep(0.1)
         yield
@@ -140,7 +149,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-async def posted(sandbox: Sandbox, content: str, after: int = 0, timeout: float = 8.0) -> Post:
+async def posted(sandbox: Sandbox, content: str, after: int = 0, timeout: float = PATIENCE) -> Post:
     """The first send with this text."""
 
     def found(world: World) -> Post | None:
@@ -161,7 +170,7 @@ async def converse(sandbox: Sandbox) -> None:
     for scene, event, conversation in SCENES:
         at_bot = scene in ("group", "channel")
         asked = sandbox.say("你好", scene=scene, conversation=conversation, at_bot=at_bot)
-        post = await sandbox.next_post(asked.number)
+        post = await sandbox.next_post(asked.number, PATIENCE)
         assert (post.scene, post.body["content"]) == (Scene(scene), f"{event}:你好")
         assert post.body["msg_id"] == asked.id
 
@@ -176,11 +185,12 @@ async def exchange_files(sandbox: Sandbox) -> None:
     ):
         for scene in scenes:
             asked = sandbox.say(text, scene=scene, at_bot=scene in ("group", "channel"))
-            post = await sandbox.next_post(asked.number, timeout=20.0)
+            post = await sandbox.next_post(asked.number, timeout=PATIENCE)
             [key] = sandbox.world.message(post.message_id).files
             sent = sandbox.world.files[key]
             assert (sent.kind, sniff(sent.content)[0]) == (kind, kind)
-    assert len(sent.content) == 11 * 1024 * 1024
+            if text == "大文件":
+                assert len(sent.content) == 11 * 1024 * 1024
 
 
 @pytest.mark.parametrize("receive", MODES)
@@ -199,7 +209,7 @@ async def test_it_understands_every_notice(sandbox: Sandbox, tmp_path: Path, rec
     qing = world.user("阿青").openid
     new = world.add_user("新人")
     member = {"user": {"id": new.guild_id, "username": new.name}}
-    fields = {
+    fields: dict[str, dict[str, Any]] = {
         "FRIEND_ADD": {"openid": qing},
         "FRIEND_DEL": {"openid": qing},
         "C2C_MSG_REJECT": {"openid": qing},
@@ -215,7 +225,11 @@ async def test_it_understands_every_notice(sandbox: Sandbox, tmp_path: Path, rec
             verb = "回应" if event_type in ANSWERED else "收到"
             post = await posted(sandbox, f"{verb}:{event_type}", before)
             assert (post.body.get("event_id") == event_id) is (event_type in ANSWERED)
-        for where in ({"user_openid": qing}, {"channel_id": "630114207", "data": PRESSED}):
+        places: list[dict[str, Any]] = [
+            {"user_openid": qing},
+            {"channel_id": "630114207", "data": PRESSED},
+        ]
+        for where in places:
             before = world.last_number
             event_id = sandbox.announce("INTERACTION_CREATE", **where)
             post = await posted(sandbox, "回应:INTERACTION_CREATE", before)
@@ -232,9 +246,6 @@ async def test_it_understands_every_notice(sandbox: Sandbox, tmp_path: Path, rec
             await posted(sandbox, f"收到:MESSAGE_AUDIT_{outcome.upper()}")
 
 
-PRESSED = {"type": 11, "resolved": {"button_id": "1", "user_id": "11294037725518840326"}}
-
-
 async def test_it_can_call_what_an_administrator_may(sandbox: Sandbox, tmp_path: Path) -> None:
     world = sandbox.world
     world.bot().whitelisted = True
@@ -244,7 +255,7 @@ async def test_it_can_call_what_an_administrator_may(sandbox: Sandbox, tmp_path:
     async with running_bot(sandbox, tmp_path, "websocket"):
         sandbox.announce("GROUP_JOIN_REQUEST", group_openid=group.openid)
         sandbox.say("接口", at_bot=True)
-        await posted(sandbox, "接口:全部通过", timeout=15.0)
+        await posted(sandbox, "接口:全部通过", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("receive", MODES)
@@ -266,10 +277,10 @@ async def test_a_short_lived_token_is_fetched_anew(sandbox: Sandbox, tmp_path: P
     async with running_bot(sandbox, tmp_path, "websocket"):
         first = sandbox.tokens.issued
         asked = sandbox.say("你好", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
         await asyncio.sleep(1.6)
         asked = sandbox.say("还在吗", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
         assert sandbox.tokens.issued > first
 
 
@@ -278,19 +289,19 @@ async def test_nothing_is_lost_over_a_reconnect(sandbox: Sandbox, tmp_path: Path
     async with running_bot(sandbox, tmp_path, "websocket"):
         [session] = sandbox.gateway.sessions()
         asked = sandbox.say("你好", at_bot=True)
-        await sandbox.next_post(asked.number)
+        await sandbox.next_post(asked.number, PATIENCE)
         sandbox.gateway.settings.grace = 0.0
         if how == "drop":
             sandbox.gateway.act("close", 1006)
         else:
             sandbox.gateway.act("reconnect")
-        await sandbox.world.wait_for(lambda _: session.connection is None)
+        await sandbox.world.wait_for(lambda _: session.connection is None, PATIENCE)
         wanted = [f"第{number}句" for number in range(5)]
         for text in wanted:
             sandbox.say(text, conversation="全量群")
         sandbox.announce("GROUP_MSG_RECEIVE")
         for text in wanted:
-            await posted(sandbox, f"GroupMessageCreateEvent:{text}", timeout=10.0)
+            await posted(sandbox, f"GroupMessageCreateEvent:{text}", timeout=PATIENCE)
         await posted(sandbox, "收到:GROUP_MSG_RECEIVE")
         assert sandbox.gateway.sessions() == [session], "resumed, not identified"
         texts = [post.body.get("content") for post in sandbox.world.posts]

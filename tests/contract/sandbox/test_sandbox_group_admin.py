@@ -158,11 +158,12 @@ async def test_strategies_by_pages_and_limits(client: Any, group: Group) -> None
     await client.call("PATCH", one, {"group_action": action})
     listed = (await client.call("GET", STRATEGIES)).body["strategies"]
     assert listed[-1]["group_ids"] == ["1", "77"]
-    for wrong in (
+    changes: list[dict[str, Any]] = [
         {"group_action": {"op": "add", "group_openids": ["x"]}},
         {"is_enable": "maybe"},
         {"expire_at": "soon"},
-    ):
+    ]
+    for wrong in changes:
         assert (await client.call("PATCH", one, wrong)).code == 12002
     both = {"group_ids": ["1"], "group_openids": ["x"]}
     for wrong in (both, {}, {"group_ids": ["1"] * 101}):

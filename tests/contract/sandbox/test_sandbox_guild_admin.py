@@ -314,8 +314,11 @@ async def test_asking_for_an_api(client: Any) -> None:
 
 async def test_reactions_by_pages_and_kinds(client: Any, sandbox: Sandbox) -> None:
     said = sandbox.say("好书", scene="channel")
+    about: dict[str, Any] = {
+        "target": {"id": said.id, "type": 0},
+        "emoji": {"id": "277", "type": 1},
+    }
     for name in ("小明", "老王", "阿青"):
-        about = {"target": {"id": said.id, "type": 0}, "emoji": {"id": "277", "type": 1}}
         sandbox.announce("MESSAGE_REACTION_ADD", user_id=sandbox.world.user(name).guild_id, **about)
     path = f"{CHANNEL}/messages/{said.id}/reactions"
     first = (await client.call("GET", f"{path}/1/277?limit=2")).body

@@ -72,7 +72,7 @@ async def answer(bot: Bot, event: MessageEvent) -> None:
 
 @notices.handle()
 async def report(bot: Bot, event: NoticeEvent) -> None:
-    name = event.get_event_name().value
+    name = event.__type__.value
     if isinstance(event, InteractionCreateEvent):
         await bot.put_interaction(interaction_id=event.id, code=0)
     if isinstance(
