@@ -116,7 +116,7 @@ class GroupStrategies:
     async def modify(self, call: Call) -> Reply:
         """``PATCH …/{strategy_id}``; ``group_action`` adds or removes groups of the same kind."""
         strategy, body = self._find(call), call.body
-        if action := body.get("group_action"):
+        if action := call.object("group_action"):
             kind, groups = _groups(action)
             if kind != strategy.kind or action.get("op") not in ("add", "del"):
                 raise RefusalError(12002, "group_action is wrong")

@@ -158,11 +158,11 @@ class Groups:
     async def mute(self, call: Call) -> Reply:
         """``POST …/restrict_chat_setting``: at most 10, ordinary members only."""
         group = group_of(self._world, call, admin=True)
-        changes = call.body.get("members")
-        if not isinstance(changes, list) or not 1 <= len(changes) <= 10:
+        changes = call.objects("members")
+        if not 1 <= len(changes) <= 10:
             raise RefusalError(12002)
         for change in changes:
-            openid = change.get("member_openid")
+            openid = str(change.get("member_openid"))
             if group.members.get(openid) != "member":
                 raise RefusalError(11282, "only ordinary members can be muted", 400)
             match change.get("op"):

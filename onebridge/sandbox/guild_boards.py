@@ -69,10 +69,10 @@ class GuildBoards:
                 raise RefusalError(12002, "no such message in that channel")
             made |= {"channel_id": message.conversation, "message_id": message.id}
         else:
-            listed = body.get("recommend_channels") or []
+            listed = call.objects("recommend_channels")
             if not 1 <= len(listed) <= MAX_RECOMMENDED:
                 raise RefusalError(12002, "message_id or recommend_channels is needed")
-            if any(each.get("channel_id") not in guild.channels for each in listed):
+            if any(str(each.get("channel_id")) not in guild.channels for each in listed):
                 raise RefusalError(10003)
             made["recommend_channels"] = listed
         guild.announce = made

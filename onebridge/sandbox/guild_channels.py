@@ -78,9 +78,10 @@ class GuildChannels:
     async def create(self, call: Call) -> Reply:
         """``POST /guilds/{guild_id}/channels`` (PD, ADM): the bot is told of it, too."""
         guild = guild_of(self._world, call, private=True, admin=True)
+        listed = call.texts("private_user_ids")
         channel = self._world.add_channel(guild, _name(call.body), **_fields(call.body))
-        for user_id in call.body.get("private_user_ids") or []:
-            channel.user_permissions[str(user_id)] = ALL_RIGHTS
+        for user_id in listed:
+            channel.user_permissions[user_id] = ALL_RIGHTS
         tell(self._world, call.bot, "CHANNEL_CREATE", {"id": channel.id})
         return Reply(200, channel_object(guild, channel))
 

@@ -129,7 +129,7 @@ class GuildRoles:
     def _membership(self, call: Call) -> tuple[Guild, Member, str]:
         guild = guild_of(self._world, call, admin=True)
         key = call.part("role_id")
-        channel = (call.body.get("channel") or {}).get("id")
+        channel = str(call.object("channel").get("id"))
         if key not in guild.roles or (key == CHANNEL_ADMIN and channel not in guild.channels):
             raise RefusalError(12002)
         return guild, member_of(guild, call.part("user_id")), key

@@ -78,7 +78,7 @@ class Guilds:
         key = call.part("user_id")
         member = member_of(guild, key)
         days = call.body.get("delete_history_msg_days") or 0
-        if days not in HISTORY_DAYS:
+        if not isinstance(days, int) or days not in HISTORY_DAYS:
             raise RefusalError(12002, "delete_history_msg_days is none of -1, 0, 3, 7, 15, 30")
         if call.body.get("add_blacklist") and key not in guild.blacklist:
             guild.blacklist.append(key)
@@ -109,7 +109,7 @@ class Guilds:
         """``PATCH /guilds/{guild_id}/mute`` (ADM): everybody, or those in ``user_ids``."""
         guild = self._guild(call, admin=True)
         until = self._mute_end(call.body)
-        listed = call.body.get("user_ids")
+        listed = call.texts("user_ids")
         named = [key for key in listed or guild.members if key in guild.members]
         for key in named:
             guild.members[key].mute_until = until
@@ -151,8 +151,8 @@ class Guilds:
     async def demand(self, call: Call) -> Reply:
         """``POST /guilds/{guild_id}/api_permission/demand``: three a day and guild."""
         guild = self._guild(call)
-        wanted = call.body.get("api_identify") or {}
-        if call.body.get("channel_id") not in guild.channels:
+        wanted = call.object("api_identify")
+        if str(call.body.get("channel_id")) not in guild.channels:
             raise RefusalError(10003)
         found = [a for a in APIS if a[:2] == (wanted.get("path"), wanted.get("method"))]
         if not found:
