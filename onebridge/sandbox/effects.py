@@ -93,7 +93,8 @@ def _apply_guild(world: World, event_type: str, d: Json) -> None:
         case "GUILD_MEMBER_UPDATE" if guild is not None and user_id in guild.members:
             member = guild.members[user_id]
             member.nick, member.roles = d["nick"], list(d["roles"])
-        case "GUILD_MEMBER_REMOVE" if guild is not None:
+        case "GUILD_MEMBER_REMOVE" if guild is not None and user_id != guild.owner_id:
+            # An owner cannot leave; a test that names nobody gets the frame and keeps its owner.
             guild.members.pop(user_id, None)
         case "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE":
             _react(world, d, user_id, added=event_type == "MESSAGE_REACTION_ADD")

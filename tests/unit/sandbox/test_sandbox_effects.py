@@ -79,6 +79,8 @@ def test_guilds_follow_too(world: World, bot: Bot) -> None:
     )
     happens("GUILD_MEMBER_REMOVE", user=user)
     assert new.guild_id not in guild.members
+    happens("GUILD_MEMBER_REMOVE", user={"id": guild.owner_id})
+    assert guild.owner_id in guild.members
     channel = world.channel("闲聊")
     where = {"channel_id": channel.id, "user_id": new.guild_id}
     happens("AUDIO_OR_LIVE_CHANNEL_MEMBER_ENTER", **where)
