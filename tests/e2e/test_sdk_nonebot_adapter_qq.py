@@ -308,6 +308,22 @@ async def test_nothing_is_lost_over_a_reconnect(sandbox: Sandbox, tmp_path: Path
         assert len(texts) == len(set(texts)), "and none came twice"
 
 
+@pytest.mark.parametrize("resumable", [True, False])
+async def test_it_identifies_anew_after_op_9(
+    sandbox: Sandbox, tmp_path: Path, resumable: bool
+) -> None:
+    async with running_bot(sandbox, tmp_path, "websocket"):
+        [first] = sandbox.gateway.sessions()
+        sandbox.gateway.act("invalid_session", resumable=resumable)
+
+        def identified(_world: World) -> bool:
+            sessions = sandbox.gateway.sessions()
+            return any(session is not first and session.connection for session in sessions)
+
+        await sandbox.world.wait_for(identified, PATIENCE)
+        await converse(sandbox)
+
+
 async def test_false_callbacks(sandbox: Sandbox, tmp_path: Path) -> None:
     assert set(FORGERIES) == set(KINDS)
     bot = sandbox.world.bot()
