@@ -1,14 +1,16 @@
 """Actions over HTTP (onebot11.md section 1.2)."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from onebridge.errors import ActionError, StoreError
+from onebridge.observability import counters
 from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
-from onebridge.onebot.frames import decode_json, read_frame
+from onebridge.onebot.frames import MAX_FRAME, decode_json, read_frame
 from onebridge.onebot.hub import Bots, Service
 from onebridge.onebot.transports.calls import answer_body, perform
 from onebridge.onebot.transports.gate import ALLOWED_METHODS, Gate, body_response, json_response
@@ -18,12 +20,19 @@ NO_ACTION = 'name an action: /{action}, or POST / with {"action": ..., "params":
 
 FORM = "application/x-www-form-urlencoded"
 
+MAX_REQUESTS = 1024
+"""Requests in progress at once, over all connections; more are refused."""
+
+BODY_SECONDS = 120.0
+"""How long a body may take to arrive: 64 MiB over a slow line, but not for ever."""
+
 
 class UnreadableBodyError(Exception):
     """A body that has no params in it.
 
     Attributes:
-        status: 400 if it is broken, 406 if its type is not taken.
+        status: 400 if it is broken, 406 if its type is not taken, 408 or 413 if it takes too long
+            or is too large.
         reason: What is wrong.
     """
 
@@ -77,13 +86,23 @@ class HttpActions:
         gate: Origins and the access token.
         updates: Serves ``get_updates``, the one action that is HTTP's own.
         app_name: What ``get_version_info`` says here, if that is configured.
+        max_requests: How many are in progress at once.
     """
 
-    def __init__(self, bots: Bots, gate: Gate, updates: Updates, app_name: str | None) -> None:
+    def __init__(
+        self,
+        bots: Bots,
+        gate: Gate,
+        updates: Updates,
+        app_name: str | None,
+        max_requests: int = MAX_REQUESTS,
+    ) -> None:
         self._bots = bots
         self._gate = gate
         self._updates = updates
         self._app_name = app_name
+        self._max_requests = max_requests
+        self._in_progress = 0
 
     async def handle(
         self, request: web.Request, service: Service | None, action: str
@@ -106,7 +125,15 @@ class HttpActions:
             response = json_response(answer, 405)
             response.headers["Allow"] = ALLOWED_METHODS
             return response
-        response = await self._respond(request, service, action)
+        if self._in_progress >= self._max_requests:
+            counters["server.busy"] += 1
+            busy = f"{self._max_requests} requests are in progress already; try again"
+            return json_response(fail(Retcode.BUSY, busy), 503)
+        self._in_progress += 1
+        try:
+            response = await self._respond(request, service, action)
+        finally:
+            self._in_progress -= 1
         response.headers.update(self._gate.cors_headers(request))
         return response
 
@@ -114,12 +141,9 @@ class HttpActions:
         self, request: web.Request, service: Service | None, action: str
     ) -> web.Response:
         content_type = request.content_type if request.headers.get("Content-Type") else None
-        try:
-            body = await request.read() if request.method == "POST" else b""
-        except (web.RequestPayloadError, ConnectionError) as error:
-            return json_response(fail(Retcode.BAD_REQUEST, f"the body is broken: {error}"), 400)
         echo = None
         try:
+            body = await _receive(request) if request.method == "POST" else b""
             if action:
                 params = read_query(request.query.items())
                 params.update(read_body(content_type, request.charset or "utf-8", body))
@@ -132,12 +156,16 @@ class HttpActions:
                 action, params = content.action, content.params
         except UnreadableBodyError as error:
             return json_response(fail(Retcode.BAD_REQUEST, error.reason), error.status)
-        answer = await self._perform(service, action, params)
+        answer = await self._perform(service, action, params, lambda: request.transport is None)
         status = 404 if answer.unknown_action else 200
         return body_response(answer_body(action, answer, echo), status)
 
     async def _perform(
-        self, service: Service | None, action: str, params: dict[str, Any]
+        self,
+        service: Service | None,
+        action: str,
+        params: dict[str, Any],
+        is_gone: Callable[[], bool],
     ) -> Response:
         if service is None:
             try:
@@ -152,7 +180,7 @@ class HttpActions:
             return fail(Retcode.BAD_REQUEST, wording)
         if action == "get_updates":
             try:
-                return await self._updates.poll(service, params)
+                return await self._updates.poll(service, params, is_gone)
             except ActionError as error:
                 return fail_with(error)
         return await perform(service, Request(action, params), self._app_name)
@@ -160,6 +188,18 @@ class HttpActions:
     async def _infer(self, params: Mapping[str, Any]) -> Service | None:
         bots = self._bots.all()
         return bots[0] if len(bots) == 1 else await self._bots.infer(params)
+
+
+async def _receive(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise UnreadableBodyError(408, f"the body took longer than {BODY_SECONDS:g} s") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise UnreadableBodyError(413, f"the body is larger than {MAX_FRAME} bytes") from error
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise UnreadableBodyError(400, "the body is broken, or ends too early") from error
 
 
 def _structure(value: str) -> Any:

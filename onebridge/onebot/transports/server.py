@@ -14,6 +14,7 @@ from onebridge.onebot.actions import Retcode, fail
 from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Bots
 from onebridge.onebot.subscriptions import Subscription
+from onebridge.onebot.transports.bad_requests import BadRequests
 from onebridge.onebot.transports.gate import Gate, body_response, json_response
 from onebridge.onebot.transports.http import HttpActions
 from onebridge.onebot.transports.updates import Updates
@@ -40,6 +41,9 @@ GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
 
 MAX_LINE = 256 * 1024
 """Bytes of a request line: a message in a GET query is longer than the usual 8 KiB."""
+
+STREAM_PATHS = ("events", "_events")
+"""The second is NapCat's and LLOneBot's name for it."""
 
 _ROLES = {"api": Role.API, "event": Role.EVENT}
 
@@ -100,7 +104,7 @@ def build_server(
         if not (settings.websocket if wants_socket else settings.http):
             off = "server.websocket" if wants_socket else "server.http"
             return json_response(fail(Retcode.UNSUPPORTED, f"{off} is switched off"), 404)
-        wants_stream = target.rest == "events" and request.method == "GET"
+        wants_stream = target.rest in STREAM_PATHS and request.method == "GET"
         if wants_socket or wants_stream:
             refusal = gate.refusal(request)
             if refusal is None and service is None:
@@ -111,7 +115,7 @@ def build_server(
             if wants_socket:
                 role = _ROLES.get(target.rest, Role.UNIVERSAL)
                 return await forward.serve(request, service, role)
-            return await updates.stream(request, service)
+            return await updates.stream(request, service, gate.cors_headers(request))
         if target.self_id is not None and service is None:
             refusal = gate.refusal(request)
             return _no_such_account(target.self_id) if refusal is None else refusal
@@ -125,7 +129,11 @@ def build_server(
         client_max_size=MAX_FRAME,
         middlewares=[_request_log(clock)],
         # aiohttp's own access log writes queries, and with them tokens.
-        handler_args={"access_log": None, "max_line_size": MAX_LINE},
+        handler_args={
+            "access_log": None,
+            "logger": BadRequests("server", clock),
+            "max_line_size": MAX_LINE,
+        },
     )
     app[FORWARD] = forward
     app[UPDATES] = updates

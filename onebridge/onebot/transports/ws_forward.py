@@ -102,8 +102,9 @@ class ForwardWebSockets:
                     await connection.run(role)
                 finally:
                     self._open.discard(connection)
+                    # Not below: actions that it asked for may still be running.
+                    self._listeners[service.account] -= role is not Role.API
         finally:
-            self._listeners[service.account] -= role is not Role.API
             log.info(
                 "forward.disconnected", account=service.account, role=role, code=socket.close_code
             )
