@@ -195,8 +195,8 @@ class Actions:
         hints = Hints(user_ids=(named,) if named is not None else ())
         return await self._messaging.send(call, find, params["message"], hints)
 
-    async def _delete(self, _call: Call, params: Params) -> Response:
-        await self._messaging.recall(params["message_id"])
+    async def _delete(self, call: Call, params: Params) -> Response:
+        await self._messaging.recall(call, params["message_id"])
         return succeed()
 
     async def _get_message(self, _call: Call, params: Params) -> Response:

@@ -14,7 +14,7 @@ from onebridge.clock import Clock
 from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
-from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
+from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox, Refusal
 from onebridge.errors import (
     ActionError,
     MalformedPayloadError,
@@ -28,7 +28,7 @@ from onebridge.onebot.events import string_format, to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
 from onebridge.qq.calls import RecallMessage, SendPlan
-from onebridge.qq.errors import Act
+from onebridge.qq.errors import Act, PlatformError
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
 from onebridge.translate.shapes import GuildAs
@@ -92,7 +92,7 @@ class Messaging:
         store: Store,
         outbox: Outbox,
         uploads: MediaUploads,
-        recall: Callable[[RecallMessage], Awaitable[None]],
+        recall: Callable[[RecallMessage, float], Awaitable[None]],
         ring: EventRing,
         settings: DeliverySettings,
         clock: Clock,
@@ -180,11 +180,12 @@ class Messaging:
         wording = f"{error.wording}; {how_much}"
         return fail_with(ActionError(error.retcode, wording, platform=delivered(sending)))
 
-    async def recall(self, message_id: int) -> None:
-        """Take back every part of a message.
+    async def recall(self, call: Call, message_id: int) -> None:
+        """Take back every part of a message; a part that is gone already is as good as recalled.
 
         Raises:
-            ActionError: 102, it is unknown; 103, the platform refused.
+            ActionError: 102, it is unknown; 103, the platform refused a part. All of them were
+                tried then, and a repetition tries again.
         """
         record = await self._find(message_id)
         if not record.msg_ids:
@@ -194,11 +195,15 @@ class Messaging:
                 else "was only seen in a quote"
             )
             raise ActionError(Retcode.REFUSED, f"message {message_id} {why}; it cannot be recalled")
+        failure: Refusal | None = None
         for msg_id in record.msg_ids:
             try:
-                await self._recall(RecallMessage(record.conversation, msg_id))
+                await self._recall(RecallMessage(record.conversation, msg_id), call.start_by)
             except REFUSALS as error:
-                raise refused(error) from error
+                if not (isinstance(error, PlatformError) and error.act is Act.GONE):
+                    failure = failure or error
+        if failure is not None:
+            raise refused(failure) from failure
         await self._store.forget_message(message_id)
 
     async def get_message(self, message_id: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class QuickOperations:
             await self._reply(call, event, segments)
         if wanted["delete"] and event["message_id"]:
             try:
-                await self._messaging.recall(event["message_id"])
+                await self._messaging.recall(call, event["message_id"])
             except ActionError as error:
                 _failed("delete", error)
 

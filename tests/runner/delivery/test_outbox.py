@@ -1,7 +1,7 @@
 """The outbox against a scripted platform and a credit store in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
 from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
-from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError, RateLimitedError
 from onebridge.store.records import Credit, ReplyBy, TakenCredit
 from onebridge.supervision import Backoff
 
@@ -73,7 +73,12 @@ class Platform:
         self.script = list(script)
         self.calls: list[PostMessage] = []
 
-    async def post(self, call: PostMessage, /) -> Receipt:
+    async def post(
+        self, call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        if self.script and isinstance(self.script[0], RateLimitedError):
+            raise self.script.pop(0)  # type: ignore[misc]
+        on_way(True)
         self.calls.append(call)
         step = self.script.pop(0) if self.script else Receipt(msg_id=f"sent-{len(self.calls)}")
         if isinstance(step, Exception):
