@@ -14,7 +14,8 @@ from onebridge.clock import Clock
 from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
-from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox, Refusal
+from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
+from onebridge.delivery.recall import Recall, recall_parts
 from onebridge.errors import (
     ActionError,
     MalformedPayloadError,
@@ -27,8 +28,8 @@ from onebridge.onebot.actions import Response, Retcode, fail_with
 from onebridge.onebot.events import string_format, to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
-from onebridge.qq.calls import RecallMessage, SendPlan
-from onebridge.qq.errors import Act, PlatformError
+from onebridge.qq.calls import SendPlan
+from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
 from onebridge.translate.shapes import GuildAs
@@ -92,7 +93,7 @@ class Messaging:
         store: Store,
         outbox: Outbox,
         uploads: MediaUploads,
-        recall: Callable[[RecallMessage, float], Awaitable[None]],
+        recall: Recall,
         ring: EventRing,
         settings: DeliverySettings,
         clock: Clock,
@@ -195,15 +196,10 @@ class Messaging:
                 else "was only seen in a quote"
             )
             raise ActionError(Retcode.REFUSED, f"message {message_id} {why}; it cannot be recalled")
-        failure: Refusal | None = None
-        for msg_id in record.msg_ids:
-            try:
-                await self._recall(RecallMessage(record.conversation, msg_id), call.start_by)
-            except REFUSALS as error:
-                if not (isinstance(error, PlatformError) and error.act is Act.GONE):
-                    failure = failure or error
-        if failure is not None:
-            raise refused(failure) from failure
+        try:
+            await recall_parts(self._recall, record.conversation, record.msg_ids, call.start_by)
+        except REFUSALS as error:
+            raise refused(error) from error
         await self._store.forget_message(message_id)
 
     async def get_message(self, message_id: int) -> dict[str, Any]:

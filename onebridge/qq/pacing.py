@@ -28,6 +28,9 @@ log = get_logger(__name__)
 WAITERS = 10_000
 """Calls that may wait for one budget; the next is refused at once."""
 
+SHORTEST_PAUSE = 0.001
+"""Seconds; a timer may come a moment early, and must not become a busy loop."""
+
 WINDOWS = 20_000
 """Budgets that are remembered, most of them of one conversation each; what was not used for longest
 goes first, and may cost a refused call."""
@@ -192,7 +195,7 @@ class Pacer:
             elif at > start_by:
                 raise self._limited(gate, endpoint)
             else:
-                await pause(at - now)
+                await pause(max(at - now, SHORTEST_PAUSE))
 
     def _limited(self, gate: _Gate, endpoint: str) -> RateLimitedError:
         counters["budgets.too_late"] += 1
