@@ -44,7 +44,7 @@ class Budget(NamedTuple):
         seconds: Length of the window.
         per_conversation: Whether each conversation has its own.
         lesser: What bots without verification have instead of ``calls``, 0 if it is the same. The
-            bridge cannot ask which it is, so it learns that from a refusal.
+            bridge cannot ask which it is, so it learns that from a refusal, for a day.
     """
 
     name: str
@@ -210,7 +210,15 @@ class Window:
     moment in between, so that its own window never holds more than ours did.
     """
 
-    __slots__ = ("_count", "_ended", "_held_until", "_in_flight", "_refusals", "budget")
+    __slots__ = (
+        "_count",
+        "_ended",
+        "_held_until",
+        "_in_flight",
+        "_narrowed_at",
+        "_refusals",
+        "budget",
+    )
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -219,6 +227,7 @@ class Window:
         self._ended: deque[float] = deque(maxlen=budget.calls)
         self._held_until = -math.inf
         self._refusals = 0
+        self._narrowed_at: float | None = None
 
     @property
     def in_flight(self) -> int:
@@ -235,6 +244,8 @@ class Window:
         if not self._count:
             return at
         ended = self._ended
+        if self._narrowed_at is not None and now - self._narrowed_at > DAY:
+            self._count, self._narrowed_at = self.budget.calls, None
         seconds = self.budget.seconds * SLACK
         while ended and ended[0] + seconds <= now:
             ended.popleft()
@@ -261,29 +272,30 @@ class Window:
         """The platform took a call: refusals are no longer in a row."""
         self._refusals = 0
 
-    def hold(self, now: float, seconds: float) -> float:
+    def hold(self, began: float, now: float, seconds: float) -> float:
         """The platform refused a call: let none begin for a while.
 
         Args:
+            began: When the call began.
             now: As for ``opens_at``.
             seconds: How long; longer after refusals in a row.
 
         Returns:
             Seconds until the end of the hold.
         """
-        if now >= self._held_until:  # else it is one of those that were out together
+        if began >= self._held_until:  # else it is one of those that were out together
             self._refusals += 1
         grown = FIRST_HOLD * 2.0 ** min(self._refusals - 1, 30)
         self._held_until = max(self._held_until, now + min(max(seconds, grown), LONGEST_HOLD))
         return self._held_until - now
 
-    def narrow(self, now: float) -> bool:
-        """Take the lesser count if that explains a refusal; True if it does."""
-        lesser = self.budget.lesser
-        if not lesser or self._count == lesser:
-            return False
+    def narrow(self, began: float, now: float) -> bool:
+        """Whether the lesser count explains the refusal of a call; it is taken from then on."""
+        if self._narrowed_at is not None:
+            return began <= self._narrowed_at
         recent = sum(1 for ended in self._ended if now - ended < self.budget.seconds)
-        if self._in_flight + recent <= lesser:
+        if not self.budget.lesser or self._in_flight + recent <= self.budget.lesser:
             return False
-        self._count = lesser
+        self._count = self.budget.lesser
+        self._narrowed_at = now
         return True

@@ -61,13 +61,15 @@ class Permit:
 
     Args:
         gates: The budgets that it drew on.
+        began: Loop time of now.
         clock: For the end of a spent quota.
     """
 
-    __slots__ = ("_clock", "_gates")
+    __slots__ = ("_began", "_clock", "_gates")
 
-    def __init__(self, gates: Sequence[_Gate], clock: Clock) -> None:
+    def __init__(self, gates: Sequence[_Gate], began: float, clock: Clock) -> None:
         self._gates = gates
+        self._began = began
         self._clock = clock
 
     def accepted(self) -> None:
@@ -95,11 +97,11 @@ class Permit:
         gates = self._gates
         counters["budgets.refused"] += 1
         if len(gates) > 1 and refusal.number in PROACTIVE_CODES:
-            learned = [gate for gate in gates[:-1] if gate.window.narrow(now)]
+            learned = [gate for gate in gates[:-1] if gate.window.narrow(self._began, now)]
             for gate in learned:
                 gate.refusal = refusal
                 if refusal.retry_after:
-                    gate.window.hold(now, refusal.retry_after)
+                    gate.window.hold(self._began, now, refusal.retry_after)
                 log.info("budget.narrowed", budget=gate.window.budget.name)
             if learned:
                 return
@@ -115,7 +117,7 @@ class Permit:
         ):
             seconds = max(seconds, quota_hold(self._clock.now()))
         blamed.refusal = refusal
-        held = blamed.window.hold(now, seconds)
+        held = blamed.window.hold(self._began, now, seconds)
         log.info(
             "budget.held",
             budget=blamed.window.budget.name,
@@ -170,7 +172,7 @@ class Pacer:
                 gate.window.withdraw()
                 gate.ended.set()
             raise
-        return Permit(begun, self._clock)
+        return Permit(begun, now, self._clock)
 
     async def _wait(self, gate: _Gate, endpoint: str, start_by: float) -> None:
         """Return when it is this call's turn and there is room; the caller begins at once."""

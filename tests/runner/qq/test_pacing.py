@@ -187,6 +187,22 @@ async def test_the_count_of_an_unverified_bot_is_learned(pacer: Pacer) -> None:
     assert await call(pacer, proactive("g4")) == pytest.approx(60 * SLACK)
 
 
+async def test_refusals_of_calls_that_were_out_together_teach_once(pacer: Pacer) -> None:
+    permits = [
+        await pacer.admit("POST /x", proactive(str(index), Scene.C2C), LATE) for index in range(10)
+    ]
+    for permit in permits[:5]:
+        permit.accepted()
+    for permit in permits[5:]:
+        permit.refused(refusal(40034100, 400))
+    async with asyncio.TaskGroup() as tasks:
+        again = [
+            tasks.create_task(call(pacer, proactive(str(index), Scene.C2C)))
+            for index in range(5, 10)
+        ]
+    assert [task.result() for task in again] == pytest.approx([SLACK] * 5, abs=0.01)
+
+
 async def test_a_receivers_own_quota_holds_nobody_else(pacer: Pacer) -> None:
     for code in (40034100, 304022, 304049):
         openid = str(code)

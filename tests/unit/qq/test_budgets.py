@@ -126,23 +126,23 @@ def test_a_call_on_its_way_counts_until_a_second_after_its_end() -> None:
 
 def test_refusals_in_a_row_hold_longer_and_those_out_together_count_once() -> None:
     window = Window(FIVE)
-    assert window.hold(0.0, 1.0) == 1.0
+    assert window.hold(0.0, 0.0, 1.0) == 1.0
     for _ in range(50):
-        assert window.hold(0.5, 0.1) == 0.5
+        assert window.hold(0.0, 0.5, 0.1) == 0.5
     assert window.opens_at(0.9) == 1.0
     now = 1.0
     holds = []
     for _ in range(8):
-        holds.append(window.hold(now, 1.0))
+        holds.append(window.hold(now, now, 1.0))
         now += holds[-1]
     assert holds == [1, 1, 2, 4, 8, 16, 32, 64]
     window.accepted()
-    assert window.hold(now, 1.0) == 1.0
+    assert window.hold(now, now, 1.0) == 1.0
 
 
 def test_no_hold_is_longer_than_an_hour() -> None:
     window = Window(OTHER)
-    assert window.hold(0.0, 10.0**9) == LONGEST_HOLD
+    assert window.hold(0.0, 0.0, 10.0**9) == LONGEST_HOLD
     assert window.opens_at(HOUR) == HOUR
 
 
@@ -152,7 +152,7 @@ def test_a_budget_without_a_number_has_room_unless_it_is_held() -> None:
         assert window.opens_at(0.0) == 0.0
         window.begin()
         window.end(float(now) / 1000)
-    window.hold(1.0, 2.0)
+    window.hold(1.0, 1.0, 2.0)
     assert window.opens_at(1.5) == 3.0
 
 
@@ -161,14 +161,20 @@ def test_the_lesser_count_is_taken_once_it_explains_a_refusal() -> None:
     for _ in range(5):
         window.begin()
         window.end(0.0)
-    assert not window.narrow(0.0)
+    assert not window.narrow(0.0, 0.0)
     window.begin()
     window.end(0.1)
-    assert window.narrow(0.1)
-    assert not window.narrow(0.1)
+    assert window.narrow(0.1, 0.1)
+    assert window.narrow(0.05, 0.3), "it was out together with the one that taught it"
+    assert not window.narrow(0.2, 0.3)
     assert window.opens_at(0.2) == pytest.approx(SLACK)
     assert window.opens_at(1.05) == 1.05
-    assert not Window(FIVE).narrow(0.0)
+    for _ in range(5):
+        window.begin()
+        window.end(DAY)
+    assert window.opens_at(DAY) > DAY
+    assert window.opens_at(DAY + 0.5) == DAY + 0.5, "the bot may have been verified since"
+    assert not Window(FIVE).narrow(0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +233,7 @@ def test_a_hold_is_never_shortened(steps: list[tuple[float, float]]) -> None:
     now, held_until = 0.0, 0.0
     for gap, seconds in steps:
         now += gap
-        held = window.hold(now, seconds)
+        held = window.hold(now, now, seconds)
         assert now + held >= held_until - 1e-6
         assert held <= LONGEST_HOLD + 1e-6
         held_until = now + held
