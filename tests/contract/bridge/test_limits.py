@@ -29,7 +29,7 @@ PICTURES = [
     for picture in (gradient_png(8, 8), gradient_png(9, 9))
 ]
 GROUP_SEND = "POST /v2/groups/*/messages"
-NO_CREDITS = {"delivery": {"reply_limits": {"c2c": {"window": 1.0, "count": 4}}}}
+NO_CREDITS: dict[str, Any] = {"delivery": {"reply_limits": {"c2c": {"window": 1.0, "count": 4}}}}
 
 
 @pytest.fixture
@@ -77,9 +77,8 @@ def assert_each_once_in_order(sandbox: Sandbox, answers: Sequence[Answer]) -> No
 
 async def test_a_hundred_at_once_to_one_person(sandbox: Sandbox, client: Client) -> None:
     refused = counters["budgets.refused"]
-    for _ in range(26):
-        event = await hear(sandbox, client, scene="c2c", conversation=MING)
-    answers = await burst(client, [{"user_id": event["user_id"]}] * 101)
+    events = [await hear(sandbox, client, scene="c2c", conversation=MING) for _ in range(26)]
+    answers = await burst(client, [{"user_id": events[0]["user_id"]}] * 101)
     assert_each_once_in_order(sandbox, answers)
     assert counters["budgets.refused"] == refused
     pairs = {(post.body["msg_id"], post.body["msg_seq"]) for post in sandbox.world.posts}
@@ -130,7 +129,7 @@ async def test_what_finds_no_room_in_time_is_told_when_and_is_never_posted(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     timeout = 3.0
-    settings = {"onebot": {"action_timeout": timeout}}
+    settings: dict[str, Any] = {"onebot": {"action_timeout": timeout}}
     async with running_bridge(sandbox, tmp_path, **settings) as bridge, bridge.client() as client:
         event = await hear(sandbox, client, scene="channel", conversation=CHANNEL, at_bot=True)
         began, asked = time.monotonic(), time.time()
@@ -221,7 +220,7 @@ async def test_a_limit_that_lasts_is_answered_at_once_and_costs_no_credit(
 async def test_a_spent_quota_is_remembered_and_holds_no_reply(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    limits = {"delivery": {"reply_limits": {"dm": {"window": 300, "count": 1}}}}
+    limits: dict[str, Any] = {"delivery": {"reply_limits": {"dm": {"window": 300, "count": 1}}}}
     async with running_bridge(sandbox, tmp_path, **limits) as bridge, bridge.client() as client:
         event = await hear(sandbox, client, scene="dm")
         answers = [
@@ -255,13 +254,13 @@ async def test_a_recall_goes_on_after_a_part_that_is_gone_and_can_be_repeated(
     event = await hear(sandbox, client, conversation=GROUP, at_bot=True)
     sent = await client.call("send_group_msg", group_id=event["group_id"], message=PICTURES)
     number = sent["data"]["message_id"]
-    recall = {"on": "rest", "do": "error", "match": "DELETE /v2/groups/*", "status": 400}
-    sandbox.faults.add(Fault(**recall, code=40062003))
+    match = "DELETE /v2/groups/*"
+    sandbox.faults.add(Fault(on="rest", do="error", match=match, status=400, code=40062003))
     failed = await client.call("delete_msg", message_id=number)
     assert (failed["retcode"], failed["qq"]["code"]) == (103, 40062003)
     parts = [one for one in sandbox.world.messages.values() if one.from_bot]
     assert [one.recalled for one in parts] == [False, True]
     sandbox.faults.clear()
-    sandbox.faults.add(Fault(**recall, code=40061002, nth=2))
+    sandbox.faults.add(Fault(on="rest", do="error", match=match, status=400, code=40061002, nth=2))
     assert (await client.call("delete_msg", message_id=number))["status"] == "ok"
     assert [one.recalled for one in parts] == [True, True]

@@ -39,7 +39,7 @@ async def test_one_call_too_many(
     client: Any, sandbox: Sandbox, method: str, path: str, calls: int, seconds: float
 ) -> None:
     """An account's calls count together, whatever they are about, and refused ones too."""
-    body = None if method == "GET" else {}
+    body: dict[str, Any] | None = None if method == "GET" else {}
     clock = sandbox.world.clock
     stands = clock.now()
     clock.now = lambda: stands  # type: ignore[method-assign]
