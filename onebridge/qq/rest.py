@@ -285,12 +285,8 @@ class QQRest:
                     body=body,
                     timeout=timeout or self._send_timeout,
                 )
-            except BaseException:
-                permit.ended()
-                raise
-            if answer.headers.get("Date", self._date) != self._date:
-                self._learn_clock_offset(answer.headers["Date"], asked_at)
-            try:
+                if answer.headers.get("Date", self._date) != self._date:
+                    self._learn_clock_offset(answer.headers["Date"], asked_at)
                 result = read_answer(endpoint, answer)
             except PlatformError as error:
                 if error.act is Act.RATE_LIMITED:
@@ -302,6 +298,9 @@ class QQRest:
                     self._token.invalidate(token)
                     renewed = True
                 on_way(False)
+            except BaseException:
+                permit.ended()
+                raise
             else:
                 permit.accepted()
                 return result
