@@ -264,3 +264,27 @@ async def test_a_recall_goes_on_after_a_part_that_is_gone_and_can_be_repeated(
     sandbox.faults.add(Fault(on="rest", do="error", match=match, status=400, code=40061002, nth=2))
     assert (await client.call("delete_msg", message_id=number))["status"] == "ok"
     assert [one.recalled for one in parts] == [True, True]
+
+
+async def test_what_waits_for_room_when_onebridge_stops_was_not_sent(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_bridge(sandbox, tmp_path) as bridge, bridge.client() as client:
+        event = await hear(sandbox, client, conversation=GROUP, at_bot=True)
+        fault = Fault(on="rest", do="rate_limit", match=GROUP_SEND, retry_after=15)
+        sandbox.faults.add(fault)
+        async with asyncio.TaskGroup() as tasks:
+            targets = [{"group_id": event["group_id"]}] * 3
+            sending = tasks.create_task(burst(client, targets))
+            await bridge.until(lambda: fault.done == 1)
+            bridge.process.stop()
+        answers = sending.result()
+        assert [answer["retcode"] for answer in answers] == [201] * 3
+        assert all("nothing was sent" in answer["wording"] for answer in answers)
+    assert not sandbox.world.posts
+    async with running_bridge(sandbox, tmp_path) as bridge, bridge.client() as client:
+        for _ in range(5):
+            await client.call("send_msg", group_id=event["group_id"], message="一")
+    numbers = [post.body.get("msg_seq") for post in sandbox.world.posts if post.status == 200]
+    assert len(numbers) == 5
+    assert None not in numbers, "what was called off used no reply"
