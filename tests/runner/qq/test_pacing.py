@@ -75,6 +75,25 @@ async def test_a_burst_is_spread_in_the_order_in_which_it_came(pacer: Pacer) -> 
     assert pacer.waiting == 0
 
 
+async def test_nobody_slips_in_before_those_in_line(pacer: Pacer) -> None:
+    order: list[str] = []
+
+    async def one(name: str, after: float) -> None:
+        if after:
+            await asyncio.sleep(after)
+        await call(pacer, SECOND)
+        order.append(name)
+
+    for _ in range(5):
+        await call(pacer, SECOND)
+    async with asyncio.TaskGroup() as tasks:
+        # Its timer is set first, so it wakes before those whose turn it is.
+        tasks.create_task(one("late", SLACK))
+        for name in ("first", "second"):
+            tasks.create_task(one(name, 0.0))
+    assert order == ["first", "second", "late"]
+
+
 async def test_calls_on_their_way_keep_their_places(pacer: Pacer) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(call(pacer, SECOND, lasts=3.0)) for _ in range(6)]
