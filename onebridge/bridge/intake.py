@@ -184,6 +184,9 @@ class Intake:
                 committing = tasks.create_task(
                     self._commit(batch, len(taken)), name=f"commit {self._account}"
                 )
+                # The next batch may be ready without waiting for anything: let this one reach the
+                # writing thread first, or they would take turns instead of working side by side.
+                await pause(0)
 
     def _accept(self, item: _Waiting) -> None:
         self._waiting.append(item)
