@@ -5,6 +5,7 @@ resolves them all at once, and hands the answers to the functions that make valu
 """
 
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 
 import msgspec
 
@@ -124,7 +125,7 @@ def identities_in(event: MessageEvent, own_openids: Set[str]) -> tuple[Identity,
     if event.author.openid not in own_openids:
         found.append(_person(event))
     if row.chat is not None:
-        found.append(Identity(account, row.chat, chat_openid))
+        found.append(_identity(account, row.chat, chat_openid))
     if event.guild_id:
         found.append(Identity(account, IdKind.GUILD, event.guild_id))
     if event.mentions or event.quote is not None or "<" in event.content:
@@ -153,19 +154,19 @@ def to_onebot(
     is_own = author.openid in resolved.own_openids
     return shape(
         Said(
-            conversation=conversation,
-            self_id=resolved.self_id,
-            message_id=resolved.message_id,
-            user_id=_number_of(_person(event), resolved),
-            time=event.timestamp,
-            segments=message_segments(
+            conversation,
+            resolved.self_id,
+            resolved.message_id,
+            _number_of(_person(event), resolved),
+            event.timestamp,
+            message_segments(
                 event,
                 _who(event, resolved, settings.guild_as),
                 reply_to=resolved.reply_to,
                 mention_self=settings.mention_self,
                 strip_slash=settings.strip_slash,
             ),
-            nickname=author.name or resolved.author_name or _name_of_nobody(author.openid),
+            author.name or resolved.author_name or _name_of_nobody(author.openid),
             post_type="message_sent" if is_own else "message",
             chat_id=_chat_id(resolved, conversation),
             target_id=resolved.self_id,
@@ -325,7 +326,12 @@ def _role_of(author: Author) -> str:
 
 
 def _person(event: MessageEvent) -> Identity:
-    return Identity(event.account, IdKind.USER, event.author.openid)
+    return _identity(event.account, IdKind.USER, event.author.openid)
+
+
+@lru_cache(maxsize=4096)  # each event asks several times for the same two, as does the next one
+def _identity(account: AppId, kind: IdKind, openid: str) -> Identity:
+    return Identity(account, kind, openid)
 
 
 def _number_of(someone: Identity, resolved: Resolved) -> int:
@@ -335,7 +341,7 @@ def _number_of(someone: Identity, resolved: Resolved) -> int:
 
 
 def _is_bot(author: Identity) -> bool:
-    return author == bot_identity(author.account)
+    return author.openid == author.account and author.kind is IdKind.USER
 
 
 def _quoted_author(event: MessageEvent) -> Identity | None:
@@ -363,7 +369,7 @@ def _quoted_author(event: MessageEvent) -> Identity | None:
 def _chat_id(resolved: Resolved, conversation: Conversation) -> int:
     account, scene, openid = conversation
     kind = SCENES[scene].chat
-    return 0 if kind is None else resolved.numbers[Identity(account, kind, openid)]
+    return 0 if kind is None else resolved.numbers[_identity(account, kind, openid)]
 
 
 def _name_of_nobody(openid: str) -> str:
