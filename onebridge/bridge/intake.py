@@ -366,10 +366,10 @@ class Intake:
         published: list[LoggedEvent] = []
         duplicates = 0
         for item, result in zip(items, results, strict=True):
-            if isinstance(result, Duplicate):
+            if type(result) is Duplicate:
                 duplicates += 1
-            elif result.log_seq and isinstance(item, Inbound):
-                body = item.message.event if item.message is not None else item.event
+            elif type(item) is Inbound and type(result) is Recorded and result.log_seq:
+                body = item.event if item.message is None else item.message.event
                 assert body is not None, "what is in the log has a body"
                 published.append(LoggedEvent(result.log_seq, item.time, item.kind, item.lane, body))
         counters["intake.duplicates"] += duplicates
