@@ -26,9 +26,6 @@ LOOK_BACK = 512
 """Messages of a chat that are looked at for a right to reply: a busy group writes as many in its
 window, and older ones are no use while newer ones are there."""
 
-MOST_OPEN = 128
-"""Rights to reply that are shown: each is good for several replies."""
-
 # One row, since the interpreter lock is given up and taken back for each (rows.py). Numbers from
 # ?3 on are from before they wrapped, so older than all below.
 _OPEN = f"""
@@ -54,7 +51,7 @@ _OPEN = f"""
             json_extract(CAST(ids AS TEXT), '$[0][0]'), '{ReplyBy.MSG_ID.value}', author, time,
             closes_at, quota, 0, message_id, 0
         )) FROM messages WHERE message_id IN (
-            SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT {MOST_OPEN}
+            SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT ?4
         ))
 """  # noqa: S608 - numbers of ours
 
@@ -93,11 +90,11 @@ def grant(
 
 
 def open_credits(
-    connection: sqlite3.Connection, conversation: Conversation, now: float
+    connection: sqlite3.Connection, conversation: Conversation, now: float, limit: int
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
     wrap = next_number(connection) or LARGEST + 1
-    used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap)).fetchone()
+    used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap, limit)).fetchone()
     rows: list[_Row] = [*_decode(used), *_decode(unused)]
     # Timestamps are whole seconds: among equals, the message that came later is the newer one.
     rows.sort(key=lambda row: (row[3], _age(row[7] or 0, wrap), row[8]), reverse=True)

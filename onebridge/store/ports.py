@@ -138,8 +138,13 @@ class MessageStore(Protocol):
 class CreditStore(Protocol):
     """Rights to reply."""
 
-    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
-        """Credits whose window is open and which have replies left, newest first."""
+    async def open_credits(
+        self, conversation: Conversation, now: float, *, limit: int = 128
+    ) -> list[Credit]:
+        """Credits whose window is open and which have replies left, newest first.
+
+        Those of which replies were taken, and the newest ``limit`` of the others.
+        """
         ...
 
     async def take_credits(

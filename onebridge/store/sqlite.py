@@ -249,9 +249,11 @@ class SqliteStore:
         """The newest messages of a chat, oldest first."""
         return await self._read(messages.message_history, conversation, before, limit)
 
-    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+    async def open_credits(
+        self, conversation: Conversation, now: float, *, limit: int = 128
+    ) -> list[Credit]:
         """Credits that can be used, newest first."""
-        return await self._read(credits.open_credits, conversation, now)
+        return await self._read(credits.open_credits, conversation, now, limit)
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float

@@ -239,3 +239,11 @@ async def test_of_one_second_the_message_that_came_later_is_newer_whichever_was_
         assert await store.take_credits(group(), [used], NOW)
     shown = await store.open_credits(group(), NOW)
     assert [one.reply_id for one in shown] == [msg_id(2), msg_id(1)]
+
+
+async def test_of_many_the_newest_are_shown_and_those_in_use(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(place)) for place in range(1, 9)])
+    assert await store.take_credits(group(), [msg_id(2)], NOW)
+    shown = await store.open_credits(group(), NOW, limit=3)
+    assert [one.reply_id for one in shown] == [msg_id(8), msg_id(7), msg_id(6), msg_id(2)]
+    assert len(await store.open_credits(group(), NOW)) == 8

@@ -8,7 +8,7 @@ import pytest
 
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
-from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
+from onebridge.delivery.outbox import ALL_CREDITS, FEW_CREDITS, Delivery, NoCreditError, Outbox
 from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
@@ -28,11 +28,15 @@ class Ledger:
         self.credits = {credit.reply_id: credit for credit in credits}
         self.numbers: dict[str, int] = {}
         self.returned: list[TakenCredit] = []
+        self.limits: list[int] = []
 
-    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+    async def open_credits(
+        self, conversation: Conversation, now: float, *, limit: int = 128
+    ) -> list[Credit]:
+        self.limits.append(limit)
         return [
             credit for credit in self.credits.values() if credit.left and credit.closes_at > now
-        ]
+        ][:limit]
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
@@ -221,6 +225,26 @@ async def test_too_few_credits_speaks_first_with_the_rest() -> None:
     platform, ledger = Platform(), Ledger(credit(quota=5, taken=4))
     await run(platform, ledger, delivery("a", "b"))
     assert platform.keys == [("m1", 1), None]
+
+
+async def test_what_answers_nobody_in_particular_looks_at_a_few_credits_only() -> None:
+    platform, ledger = Platform(), Ledger(*(credit(f"m{one}") for one in range(20)))
+    message = delivery("a")
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert ledger.limits == [FEW_CREDITS]
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert ledger.limits == [FEW_CREDITS, ALL_CREDITS]
+
+
+async def test_where_a_few_credits_fall_short_it_looks_at_all() -> None:
+    count = FEW_CREDITS + 3
+    platform, ledger = Platform(), Ledger(*(credit(f"m{one}", quota=1) for one in range(count)))
+    message = delivery(*map(str, range(count)), proactive=False)
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert len({key for key in platform.keys if key}) == count
 
 
 async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
