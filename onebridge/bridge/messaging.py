@@ -297,7 +297,7 @@ class Messaging:
                 plan_with,
                 order,
                 proactive=self._settings.proactive == "try",
-                is_particular=bool(answered or quick or authors),
+                is_particular=bool(answered or quick or authors or names.user_ids),
             ),
         )
 

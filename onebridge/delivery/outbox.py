@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from onebridge.delivery.credits import choose
+from onebridge.delivery.credits import MARGIN, choose
 from onebridge.delivery.lanes import Turn
 from onebridge.errors import ActionError
 from onebridge.keys import Conversation
@@ -31,12 +31,6 @@ from onebridge.supervision import Backoff, pause
 
 ATTEMPTS = 4
 """Tries of one call; the action's deadline usually ends them first."""
-
-ALL_CREDITS = 128
-"""More than these are no use: each is good for several replies."""
-
-FEW_CREDITS = 8
-"""Enough for nearly every message that does not care whom it answers, and quickly read."""
 
 REPLAN_ACTS = frozenset(
     {
@@ -69,7 +63,7 @@ class Delivery(msgspec.Struct):
     proactive: bool
     """Whether it may go out without a credit."""
     is_particular: bool = True
-    """Whether it may prefer a credit that is not among the newest: it answers somebody."""
+    """Whether it prefers a credit to the newest, or looks different by whom it answers."""
     start_by: float = math.inf
     """Loop time after which nothing is posted any more."""
     receipts: list[Receipt] = []
@@ -165,18 +159,21 @@ class Outbox:
         self, delivery: Delivery, refusals: frozenset[Act]
     ) -> tuple[SendPlan, Sequence[TakenCredit]]:
         """Plan with the credits there are, and reserve what the plan needs in one step."""
-        looks_at_all = delivery.is_particular
+        if not delivery.is_particular:
+            now = self._now()
+            plan = delivery.plan((), refusals)
+            taken = await self._store.take_newest(
+                delivery.conversation, len(plan.calls), now, open_until=now + MARGIN
+            )
+            if taken is not None:
+                return plan, taken
         while True:
             now = self._now()
-            limit = ALL_CREDITS if looks_at_all else FEW_CREDITS
             credits = delivery.order(
-                await self._store.open_credits(delivery.conversation, now, limit=limit), now
+                await self._store.open_credits(delivery.conversation, now), now
             )
             plan = delivery.plan(credits, refusals)
             wanted = choose(credits, len(plan.calls))
-            if len(wanted) < len(plan.calls) and not looks_at_all and len(credits) >= FEW_CREDITS:
-                looks_at_all = True
-                continue
             if len(wanted) < len(plan.calls) and not delivery.proactive:
                 raise NoCreditError(len(plan.calls), len(wanted))
             if not wanted:

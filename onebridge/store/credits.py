@@ -26,6 +26,12 @@ LOOK_BACK = 512
 """Messages of a chat that are looked at for a right to reply: a busy group writes as many in its
 window, and older ones are no use while newer ones are there."""
 
+MOST_OPEN = 128
+"""Rights to reply that are shown: each is good for several replies."""
+
+FEW_OPEN = 8
+"""Those that are looked at where any will do: nearly always enough, and quickly read."""
+
 # One row, since the interpreter lock is given up and taken back for each (rows.py). Numbers from
 # ?3 on are from before they wrapped, so older than all below.
 _OPEN = f"""
@@ -90,7 +96,10 @@ def grant(
 
 
 def open_credits(
-    connection: sqlite3.Connection, conversation: Conversation, now: float, limit: int
+    connection: sqlite3.Connection,
+    conversation: Conversation,
+    now: float,
+    limit: int = MOST_OPEN,
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
     wrap = next_number(connection) or LARGEST + 1
@@ -175,6 +184,20 @@ def take_credits(
         given[reply_id] += 1
         reserved.append(TakenCredit(reply_id, by, last_seq + given[reply_id]))
     return reserved
+
+
+def take_newest(
+    database: Database, conversation: Conversation, count: int, now: float, open_until: float
+) -> list[TakenCredit] | None:
+    """Reserve replies of the newest credits, messages before events; all or none."""
+    shown = open_credits(database.connection, conversation, now, FEW_OPEN)
+    wanted: list[str] = []
+    for credit in sorted(shown, key=lambda one: one.by is ReplyBy.EVENT_ID):
+        if len(wanted) < count and credit.closes_at >= open_until:
+            wanted += [credit.reply_id] * min(credit.left, count - len(wanted))
+    if len(wanted) < count:
+        return None
+    return take_credits(database, conversation, wanted, now)
 
 
 def return_credits(

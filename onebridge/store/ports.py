@@ -138,12 +138,26 @@ class MessageStore(Protocol):
 class CreditStore(Protocol):
     """Rights to reply."""
 
-    async def open_credits(
-        self, conversation: Conversation, now: float, *, limit: int = 128
-    ) -> list[Credit]:
-        """Credits whose window is open and which have replies left, newest first.
+    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+        """Credits whose window is open and which have replies left, newest first."""
+        ...
 
-        Those of which replies were taken, and the newest ``limit`` of the others.
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        """Reserve replies of the newest credits, in one step and all or none.
+
+        Messages come before events, and each credit is used up before the next.
+
+        Args:
+            conversation: The chat.
+            count: How many replies.
+            now: Unix seconds by the platform's clock.
+            open_until: Credits that close before are left alone.
+
+        Returns:
+            One for each reply; None if they fall short among the few credits that are looked at,
+            so that ``open_credits`` may know of more.
         """
         ...
 

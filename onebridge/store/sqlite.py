@@ -249,11 +249,15 @@ class SqliteStore:
         """The newest messages of a chat, oldest first."""
         return await self._read(messages.message_history, conversation, before, limit)
 
-    async def open_credits(
-        self, conversation: Conversation, now: float, *, limit: int = 128
-    ) -> list[Credit]:
+    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
         """Credits that can be used, newest first."""
-        return await self._read(credits.open_credits, conversation, now, limit)
+        return await self._read(credits.open_credits, conversation, now)
+
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        """Reserve replies of the newest credits."""
+        return await self._write(credits.take_newest, conversation, count, now, open_until)
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float

@@ -241,9 +241,29 @@ async def test_of_one_second_the_message_that_came_later_is_newer_whichever_was_
     assert [one.reply_id for one in shown] == [msg_id(2), msg_id(1)]
 
 
-async def test_of_many_the_newest_are_shown_and_those_in_use(store: Store) -> None:
-    await store.record_inbound(ACCOUNT, [said(message(place)) for place in range(1, 9)])
-    assert await store.take_credits(group(), [msg_id(2)], NOW)
-    shown = await store.open_credits(group(), NOW, limit=3)
-    assert [one.reply_id for one in shown] == [msg_id(8), msg_id(7), msg_id(6), msg_id(2)]
-    assert len(await store.open_credits(group(), NOW)) == 8
+async def test_the_newest_are_taken_in_one_step(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(place)) for place in range(1, 4)])
+    event = grant("event", opens_at=NOW + 60, by=ReplyBy.EVENT_ID)
+    await granted(store, event)
+    taken = await store.take_newest(group(), 7, NOW, open_until=NOW + 10)
+    assert taken is not None
+    assert [(one.reply_id, one.msg_seq) for one in taken] == [
+        *((msg_id(3), number) for number in range(1, 6)),
+        (msg_id(2), 1),
+        (msg_id(2), 2),
+    ]
+
+
+async def test_the_newest_are_taken_all_or_none(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1))])
+    assert await store.take_newest(group(), 6, NOW, open_until=NOW) is None
+    assert await store.take_newest(group(2), 1, NOW, open_until=NOW) is None
+    assert [one.taken for one in await store.open_credits(group(), NOW)] == [0]
+
+
+async def test_the_newest_are_left_alone_when_they_are_about_to_close(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1))])
+    (shown,) = await store.open_credits(group(), NOW)
+    closes = shown.closes_at
+    assert await store.take_newest(group(), 1, NOW, open_until=closes + 1) is None
+    assert await store.take_newest(group(), 1, NOW, open_until=closes) is not None

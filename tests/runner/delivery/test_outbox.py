@@ -8,7 +8,7 @@ import pytest
 
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
-from onebridge.delivery.outbox import ALL_CREDITS, FEW_CREDITS, Delivery, NoCreditError, Outbox
+from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
 from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
@@ -28,15 +28,21 @@ class Ledger:
         self.credits = {credit.reply_id: credit for credit in credits}
         self.numbers: dict[str, int] = {}
         self.returned: list[TakenCredit] = []
-        self.limits: list[int] = []
+        self.looks = 0
 
-    async def open_credits(
-        self, conversation: Conversation, now: float, *, limit: int = 128
-    ) -> list[Credit]:
-        self.limits.append(limit)
+    async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+        self.looks += 1
         return [
             credit for credit in self.credits.values() if credit.left and credit.closes_at > now
-        ][:limit]
+        ]
+
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        newest = next(reversed(self.credits.values()), None)
+        if newest is None or newest.left < count or newest.closes_at < open_until:
+            return None
+        return await self.take_credits(conversation, [newest.reply_id] * count, now)
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
@@ -227,24 +233,21 @@ async def test_too_few_credits_speaks_first_with_the_rest() -> None:
     assert platform.keys == [("m1", 1), None]
 
 
-async def test_what_answers_nobody_in_particular_looks_at_a_few_credits_only() -> None:
-    platform, ledger = Platform(), Ledger(*(credit(f"m{one}") for one in range(20)))
-    message = delivery("a")
+async def test_what_answers_nobody_in_particular_takes_the_newest_in_one_step() -> None:
+    platform, ledger = Platform(), Ledger(credit("old"), credit("new"))
+    message = delivery("a", "b")
     message.is_particular = False
     await run(platform, ledger, message)
-    assert ledger.limits == [FEW_CREDITS]
-    message = delivery("a")
-    await run(platform, ledger, message)
-    assert ledger.limits == [FEW_CREDITS, ALL_CREDITS]
+    assert platform.keys == [("new", 1), ("new", 2)]
+    assert not ledger.looks
 
 
-async def test_where_a_few_credits_fall_short_it_looks_at_all() -> None:
-    count = FEW_CREDITS + 3
-    platform, ledger = Platform(), Ledger(*(credit(f"m{one}", quota=1) for one in range(count)))
-    message = delivery(*map(str, range(count)), proactive=False)
+async def test_where_the_newest_fall_short_it_looks_at_all() -> None:
+    platform, ledger = Platform(), Ledger(*(credit(f"m{one}", quota=1) for one in range(3)))
+    message = delivery("a", "b", "c", proactive=False)
     message.is_particular = False
     await run(platform, ledger, message)
-    assert len({key for key in platform.keys if key}) == count
+    assert {key[0] for key in platform.keys if key} == {"m0", "m1", "m2"}
 
 
 async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
