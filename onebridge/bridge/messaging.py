@@ -24,6 +24,7 @@ from onebridge.clock import Clock
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
+from onebridge.delivery.recall import Recall, recall_parts
 from onebridge.errors import (
     ActionError,
     MalformedPayloadError,
@@ -36,7 +37,7 @@ from onebridge.onebot.actions import Response, Retcode, fail_with
 from onebridge.onebot.events import to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
-from onebridge.qq.calls import RecallMessage, SendPlan
+from onebridge.qq.calls import SendPlan
 from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
@@ -96,7 +97,7 @@ class Messaging:
         store: Store,
         outbox: Outbox,
         uploads: MediaUploads,
-        recall: Callable[[RecallMessage], Awaitable[None]],
+        recall: Recall,
         ring: EventRing,
         settings: SendingSettings,
         clock: Clock,
@@ -180,22 +181,22 @@ class Messaging:
         wording = f"{error.wording}; {how_much}"
         return fail_with(ActionError(error.retcode, wording, platform=delivered(sending)))
 
-    async def recall(self, message_id: int) -> None:
-        """Take back every part of a message.
+    async def recall(self, call: Call, message_id: int) -> None:
+        """Take back every part of a message; a part that is gone already is as good as recalled.
 
         Raises:
-            ActionError: 102, it is unknown; 103, the platform refused.
+            ActionError: 102, it is unknown; 103, the platform refused a part. All of them were
+                tried then, and a repetition tries again.
         """
         record = await self.remembered.find(message_id)
         if not record.msg_ids:
             raise ActionError(
                 Retcode.REFUSED, f"message {message_id} {not_there(record)}; it cannot be recalled"
             )
-        for msg_id in record.msg_ids:
-            try:
-                await self._recall(RecallMessage(record.conversation, msg_id))
-            except REFUSALS as error:
-                raise refused(error) from error
+        try:
+            await recall_parts(self._recall, record.conversation, record.msg_ids, call.start_by)
+        except REFUSALS as error:
+            raise refused(error) from error
         await self._store.forget_message(message_id)
 
     async def _prepare(
@@ -212,8 +213,15 @@ class Messaging:
         media = await self._media(conversation, segments)
         message_id = (await self._store.allot_message_ids(1))[0]
         settings = self.settings.delivery
+        plans: dict[frozenset[Act], SendPlan] = {}
 
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+            # Only an `at` looks different by whom the message answers.
+            if names.user_ids or refusals not in plans:
+                plans[refusals] = plan_anew(credits, refusals)
+            return plans[refusals]
+
+        def plan_anew(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             return plan(
                 segments,
                 Facts(
@@ -257,7 +265,13 @@ class Messaging:
         return Sending(
             message_id,
             segments,
-            Delivery(conversation, plan_with, order, proactive=settings.proactive == "try"),
+            Delivery(
+                conversation,
+                plan_with,
+                order,
+                proactive=settings.proactive == "try",
+                is_particular=bool(answered or quick or authors or names.user_ids),
+            ),
         )
 
     async def _openids(self, names: Sequence[int | str]) -> dict[int | str, str]:

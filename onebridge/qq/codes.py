@@ -48,6 +48,8 @@ class Act(StrEnum):
     """Hit by content safety."""
     CONFIG = "config"
     """The operator has to change something."""
+    GONE = "gone"
+    """What the call is about does not exist, or no longer."""
     NOT_ONLINE = "not_online"
     """The bot has to be connected to the gateway first."""
     PERMANENT = "permanent"
@@ -126,8 +128,14 @@ _ABSENT = _final(
     "the bot is not in that group or no friend",
 )
 _NO_RIGHT = _final(Act.NO_PERMISSION, "机器人没有该权限", "the bot lacks this right")
+_GONE = _final(
+    Act.GONE, "消息不存在或已被撤回", "the message does not exist, or was recalled before"
+)
 _BAD_CALL = _final(Act.PERMANENT, "请求不合法", "the call is not valid as it is")
 _PASSING = _retry("平台暂时出错，请稍后重试", "a passing fault of the platform")
+_INTERNAL = _retry(
+    "平台内部错误，消息可能已送达", "an internal error; it may have arrived", certain=False
+)
 _SEND_FAULT = _retry(
     "平台发送异常，消息可能已送达", "sending failed; it may have arrived", certain=False
 )
@@ -249,7 +257,8 @@ CODE_RULES: dict[int, CodeRule] = _rows(
     ((304082, 304083), _MEDIA_FAULT),
     ((305007,), _KEYBOARD),
     ((306009,), _final(Act.PERMANENT, "openid 无效", "the openid is invalid")),
-    ((306001, 306002), _final(Act.PERMANENT, "撤回失败", "the message cannot be recalled")),
+    ((306001,), _GONE),
+    ((306002,), _final(Act.PERMANENT, "撤回失败", "the message cannot be recalled")),
     ((306003, 306005, 306006), _PASSING),
     ((306004,), _NO_RIGHT),
     ((340067,), _PASSING),
@@ -289,19 +298,22 @@ CODE_RULES: dict[int, CodeRule] = _rows(
             "the bot is taken offline; bring it back in the console (q.qq.com)",
         ),
     ),
-    ((40061001, 40061002), _BAD_CALL),
+    ((40061001,), _BAD_CALL),
+    ((40061002,), _GONE),
     ((40062003,), _NO_RIGHT),
     ((40064004,), _final(Act.PERMANENT, "超过两分钟，不能撤回", "too late to recall (2 minutes)")),
     ((50065001,), _PASSING),
     ((40093001,), _PASSING),
     ((40093002,), _limited("今日上传额度用尽", "the daily upload quota is spent")),
     ((50055001, 50055002, 50055006), _SEND_FAULT),
+    ((620006,), _limited("表情表态过于频繁", "reactions come too fast")),
     ((850019, 850031), _MEDIA),
     ((850026, 850027), _MEDIA_FAULT),
     # Safety and the rest.
     (range(1100100, 1100104), _UNSAFE),
     ((1100104,), _ABSENT),
-    ((*range(1100300, 1100309), 1100499), _PASSING),
+    # Errors inside the platform, documented only together: it may have acted all the same.
+    ((*range(1100300, 1100309), 1100499), _INTERNAL),
     ((3300006,), _UNSAFE),
     ((100001,), _limited("获取令牌过于频繁", "the access token was asked for too often")),
     ((100007, 100016), _CONFIG),

@@ -18,7 +18,6 @@ from onebridge.qq.connection import (
     Dispatch,
     Sink,
     Undecodable,
-    open_socket,
 )
 from onebridge.qq.errors import CredentialsError
 from onebridge.qq.reconnect import Ending, Reconnect
@@ -30,6 +29,7 @@ from onebridge.qq.shard import (
     ShardState,
     ShardStatus,
 )
+from onebridge.qq.socket import open_socket
 from onebridge.qq.token import AccessToken
 from onebridge.qq.wire import ALL_INTENTS, intent_names
 from onebridge.store.records import Position

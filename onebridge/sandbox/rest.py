@@ -93,7 +93,9 @@ class Rest:
         self.tokens = tokens
         self.faults = faults
 
-    def respond(self, reply: Reply, trace: str | None = None) -> web.Response:
+    def respond(
+        self, reply: Reply, trace: str | None = None, retry_after: float = 0.0
+    ) -> web.Response:
         """An answer with the platform's headers.
 
         The content type is bare ``application/json``: an official client compares it literally.
@@ -103,6 +105,8 @@ class Rest:
             "X-Tps-trace-ID": trace or self.world.ids.trace(),
             "Date": formatdate(self.world.now, usegmt=True),
         }
+        if retry_after:
+            headers["Retry-After"] = f"{retry_after:g}"
         if reply.body is None:
             return web.Response(status=reply.status, headers=headers)
         headers["Content-Type"] = "application/json"
@@ -149,7 +153,7 @@ class Rest:
         """What a fault does before the call takes effect; an answer ends the call here.
 
         Raises:
-            RefusalError: The bot's token has just died, or too many calls.
+            RefusalError: The bot's token has just died, or was asked for too often.
         """
         match fault.do:
             case "delay":
@@ -161,14 +165,18 @@ class Rest:
                 self.tokens.expire(bot.app_id)
                 raise RefusalError(11244)
             case "rate_limit":
-                raise RefusalError(22009)
+                refusal = RefusalError(fault.code or 22009)
+                if bot is None:
+                    raise refusal
+                reply = Reply(refusal.status, refusal.body(trace))
+                return self.respond(reply, trace, fault.retry_after)
             case "error":
                 body: Json = {"message": fault.message, "trace_id": trace}
                 if fault.code:
                     body["code"] = fault.code
                 if fault.code or fault.err_code is not None:
                     body["err_code"] = fault.code if fault.err_code is None else fault.err_code
-                return self.respond(Reply(fault.status, body), trace)
+                return self.respond(Reply(fault.status, body), trace, fault.retry_after)
             case _:
                 pass
         return None
