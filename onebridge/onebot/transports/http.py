@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -20,11 +20,20 @@ NO_ACTION = 'name an action: /{action}, or POST / with {"action": ..., "params":
 
 FORM = "application/x-www-form-urlencoded"
 
-MAX_REQUESTS = 1024
-"""Requests in progress at once, over all connections; more are refused."""
 
-BODY_SECONDS = 120.0
-"""How long a body may take to arrive: 64 MiB over a slow line, but not for ever."""
+class HttpLimits(NamedTuple):
+    """What the clients of the HTTP API may cost.
+
+    Attributes:
+        requests: In progress at once, over all connections; more are refused.
+        body: Seconds that a body may take to arrive: 64 MiB over a slow line, but not for ever.
+    """
+
+    requests: int = 1024
+    body: float = 120.0
+
+
+HTTP_LIMITS = HttpLimits()
 
 
 class UnreadableBodyError(Exception):
@@ -86,7 +95,7 @@ class HttpActions:
         gate: Origins and the access token.
         updates: Serves ``get_updates``, the one action that is HTTP's own.
         app_name: What ``get_version_info`` says here, if that is configured.
-        max_requests: How many are in progress at once.
+        limits: See ``HttpLimits``.
     """
 
     def __init__(
@@ -95,13 +104,13 @@ class HttpActions:
         gate: Gate,
         updates: Updates,
         app_name: str | None,
-        max_requests: int = MAX_REQUESTS,
+        limits: HttpLimits = HTTP_LIMITS,
     ) -> None:
         self._bots = bots
         self._gate = gate
         self._updates = updates
         self._app_name = app_name
-        self._max_requests = max_requests
+        self._limits = limits
         self._in_progress = 0
 
     async def handle(
@@ -125,9 +134,9 @@ class HttpActions:
             response = json_response(answer, 405)
             response.headers["Allow"] = ALLOWED_METHODS
             return response
-        if self._in_progress >= self._max_requests:
+        if self._in_progress >= self._limits.requests:
             counters["server.busy"] += 1
-            busy = f"{self._max_requests} requests are in progress already; try again"
+            busy = f"{self._limits.requests} requests are in progress already; try again"
             return json_response(fail(Retcode.BUSY, busy), 503)
         self._in_progress += 1
         try:
@@ -143,7 +152,7 @@ class HttpActions:
         content_type = request.content_type if request.headers.get("Content-Type") else None
         echo = None
         try:
-            body = await _receive(request) if request.method == "POST" else b""
+            body = await self._receive(request) if request.method == "POST" else b""
             if action:
                 params = read_query(request.query.items())
                 params.update(read_body(content_type, request.charset or "utf-8", body))
@@ -159,6 +168,18 @@ class HttpActions:
         answer = await self._perform(service, action, params, lambda: request.transport is None)
         status = 404 if answer.unknown_action else 200
         return body_response(answer_body(action, answer, echo), status)
+
+    async def _receive(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.body):
+                return await request.read()
+        except TimeoutError as error:
+            reason = f"the body took longer than {self._limits.body:g} s"
+            raise UnreadableBodyError(408, reason) from error
+        except web.HTTPRequestEntityTooLarge as error:
+            raise UnreadableBodyError(413, f"the body is larger than {MAX_FRAME} bytes") from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise UnreadableBodyError(400, "the body is broken, or ends too early") from error
 
     async def _perform(
         self,
@@ -188,18 +209,6 @@ class HttpActions:
     async def _infer(self, params: Mapping[str, Any]) -> Service | None:
         bots = self._bots.all()
         return bots[0] if len(bots) == 1 else await self._bots.infer(params)
-
-
-async def _receive(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError as error:
-        raise UnreadableBodyError(408, f"the body took longer than {BODY_SECONDS:g} s") from error
-    except web.HTTPRequestEntityTooLarge as error:
-        raise UnreadableBodyError(413, f"the body is larger than {MAX_FRAME} bytes") from error
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise UnreadableBodyError(400, "the body is broken, or ends too early") from error
 
 
 def _structure(value: str) -> Any:

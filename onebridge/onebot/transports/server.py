@@ -16,7 +16,7 @@ from onebridge.onebot.hub import Bots
 from onebridge.onebot.subscriptions import Subscription
 from onebridge.onebot.transports.bad_requests import BadRequests
 from onebridge.onebot.transports.gate import Gate, body_response, json_response
-from onebridge.onebot.transports.http import HttpActions
+from onebridge.onebot.transports.http import HTTP_LIMITS, HttpActions, HttpLimits
 from onebridge.onebot.transports.updates import Updates
 from onebridge.onebot.transports.ws_forward import (
     FORWARD_LIMITS,
@@ -79,6 +79,7 @@ def build_server(
     alive: Callable[[], Awaitable[Health]],
     ready: Callable[[], Awaitable[Health]],
     limits: ForwardLimits = FORWARD_LIMITS,
+    http_limits: HttpLimits = HTTP_LIMITS,
 ) -> web.Application:
     """The web application; whoever runs it may add routes, which win over the names of actions.
 
@@ -90,12 +91,13 @@ def build_server(
         alive: Whether the process works.
         ready: Whether it can do its work: gateway up, store writable.
         limits: What a forward client may cost.
+        http_limits: What those of the HTTP API may.
     """
     gate = Gate(settings)
     subscription = Subscription(settings, onebot)
     forward = ForwardWebSockets(subscription, clock, limits)
     updates = Updates(subscription, clock, limits.stall)
-    actions = HttpActions(bots, gate, updates, settings.app_name)
+    actions = HttpActions(bots, gate, updates, settings.app_name, http_limits)
 
     async def serve(request: web.Request) -> web.StreamResponse:
         target = read_path(request.match_info["path"])
