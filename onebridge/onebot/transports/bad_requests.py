@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError, LineTo
 from aiohttp.web import RequestPayloadError
 
 from onebridge.clock import Clock
-from onebridge.observability import counters, get_logger
+from onebridge.observability import Seldom, counters, get_logger
 
 log = get_logger(__name__)
 
@@ -29,8 +29,7 @@ class BadRequests:
     def __init__(self, listener: str, clock: Clock) -> None:
         self._event = f"{listener}.bad_request"
         self._failed = f"{listener}.request_failed"
-        self._clock = clock
-        self._logged_at: float | None = None
+        self._seldom = Seldom(LOGGED_EVERY, clock)
 
     def debug(self, message: str, *args: Any, exc_info: BaseException | None = None) -> None:
         """What aiohttp takes for noise: bytes of another protocol, such as TLS."""
@@ -51,16 +50,13 @@ class BadRequests:
         self, error: HttpProcessingError | RequestPayloadError, args: tuple[Any, ...]
     ) -> None:
         counters[self._event] += 1
-        now = self._clock.monotonic()
-        if self._logged_at is not None and now - self._logged_at < LOGGED_EVERY:
-            return
-        self._logged_at = now
-        log.warning(
-            self._event,
-            reason=_in_words(error),
-            peer=str(args[0]) if args else "",
-            so_far=counters[self._event],
-        )
+        if self._seldom.allows(self._event):
+            log.warning(
+                self._event,
+                reason=_in_words(error),
+                peer=str(args[0]) if args else "",
+                so_far=counters[self._event],
+            )
 
 
 def _in_words(error: HttpProcessingError | RequestPayloadError) -> str:

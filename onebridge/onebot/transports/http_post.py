@@ -15,7 +15,7 @@ import orjson
 
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings, HttpPostSettings, OneBotSettings
-from onebridge.observability import counters, get_logger
+from onebridge.observability import Seldom, counters, get_logger
 from onebridge.onebot.actions import Request
 from onebridge.onebot.applications import ApplicationLog, Presence
 from onebridge.onebot.auth import sign
@@ -131,7 +131,7 @@ class HttpPostApplication:
         self._reachable = asyncio.Event()
         self._settled = asyncio.Event()
         self._room = asyncio.Event()
-        self._shown_at: dict[int, float] = {}
+        self._seldom = Seldom(SHOWN_EVERY, clock)
 
     @property
     def connected(self) -> bool:
@@ -311,11 +311,7 @@ class HttpPostApplication:
 
     def _show(self, status: int, reason: str) -> None:
         """Say now and then what is wrong: 401 and 403 mean that the secrets differ."""
-        if status < 400:
-            return
-        now = self._clock.monotonic()
-        if now - self._shown_at.get(status, float("-inf")) >= SHOWN_EVERY:
-            self._shown_at[status] = now
+        if status >= 400 and self._seldom.allows(status):
             log.warning(
                 "post.not_accepted",
                 application=self.name,

@@ -93,7 +93,7 @@ def build_server(
         limits: What a forward client may cost.
         http_limits: What those of the HTTP API may.
     """
-    gate = Gate(settings)
+    gate = Gate(settings, clock)
     subscription = Subscription(settings, onebot)
     forward = ForwardWebSockets(subscription, clock, limits)
     updates = Updates(subscription, clock, limits.stall)

@@ -82,6 +82,25 @@ async def test_a_bug_in_a_handler_keeps_its_traceback(logs: list[dict[str, Any]]
     assert isinstance(entry["exc_info"], LookupError)
 
 
+async def test_who_is_refused_is_told_in_the_log_now_and_then(logs: list[dict[str, Any]]) -> None:
+    async with running_server(FakeService(), access_token=SECRET) as server:
+        for number in range(3):
+            await server.ask("GET", "/a")
+            await server.ask("GET", f"/a?access_token=wrong-{number}")
+            origin = {"Origin": f"https://{number}.example"}
+            await server.ask("GET", f"/a?access_token={SECRET}", headers=origin)
+    told = [(entry["event"], entry["reason"]) for entry in logs if entry["log_level"] == "warning"]
+    assert told == [
+        ("server.unauthorized", "the access token is missing"),
+        ("server.unauthorized", "the access token is wrong"),
+        (
+            "server.origin_refused",
+            "pages of https://0.example may not call; add it to server.allowed_origins",
+        ),
+    ]
+    assert not any(secret in str(logs) for secret in (SECRET, "wrong-"))
+
+
 async def test_a_body_that_is_too_large() -> None:
     service = FakeService()
     async with running_server(service) as server:
