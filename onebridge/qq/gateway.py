@@ -109,6 +109,7 @@ class Gateway:
         self._stay_away = stay_away
         self._reconnect = Reconnect(backoff, intents, auto=auto_intents)
         self._session = GatewaySession()
+        self._knows_position = False
         self._connection: Connection | None = None
         self._connects = 0
         self._was_ready = False
@@ -122,11 +123,15 @@ class Gateway:
         """What the shard is doing now."""
         session = self._session
         intents = self._reconnect.intents
+        state = self._state or ShardState(session.state.value)
+        if state is ShardState.READY and not self._was_ready:
+            # Until its position is durable, a session cannot be counted upon.
+            state = ShardState.IDENTIFYING
         last_event_at = self._connection.last_event_at if self._connection else 0.0
         return ShardStatus(
             account=self._account,
             shard=self._shard,
-            state=self._state or ShardState(session.state.value),
+            state=state,
             reason=self._reason,
             until=self._until,
             session_id=session.session_id,
@@ -154,11 +159,8 @@ class Gateway:
         Raises:
             GatewayError: The platform closed for good; ``reason`` says what to change.
             CredentialsError: The credentials are rejected.
-            StoreError: The session of the last run could not be read.
         """
         try:
-            position = await self._positions.load_position(self._account, self._shard)
-            self._session = GatewaySession(position)
             while True:
                 delay, reason = await self._next_pause()
                 await self._back_off(delay, reason)
@@ -183,6 +185,10 @@ class Gateway:
     async def _connect(self) -> tuple[float, str]:
         """One connection from start to end."""
         self._show(ShardState.CONNECTING)
+        if not self._knows_position:
+            position = await self._positions.load_position(self._account, self._shard)
+            self._session = GatewaySession(position)
+            self._knows_position = True
         info = await self._source.gateway()
         identifies = not self._session.will_resume
         if identifies:

@@ -215,6 +215,8 @@ def test_killed_at_random_instants(
     platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     chance = random.Random(SEED)
+    # Other tests of this module have had sessions of their own on this platform.
+    begun = platform.logins("identify")
     port, web_port = free_port(), free_port()
     sections = {
         "reverse_websocket": [{"url": f"ws://127.0.0.1:{port}/", "reconnect_interval": 0.1}],
@@ -239,7 +241,7 @@ def test_killed_at_random_instants(
         # The last answers are on their way: nothing is asked for after an ordered stop.
         assert bridge.stop() == 0
 
-    # That a killed process resumes is held by test_kill.py; here only nothing may be lost.
+    assert platform.logins("identify") == begun + 1, "the session was resumed, never begun anew"
     for seen in (application.seen, web.seen):
         numbers = {(text, message_id) for text, message_id, _ in seen}
         assert {text for text, _ in numbers} == expected

@@ -97,11 +97,25 @@ class AnySession(RuleBasedStateMachine):
         self.take(self.session.receive(ready_frame(session_id, 1), self.now))
 
     @precondition(lambda self: self.session.state is State.RESUMING)
-    @rule()
-    def replay(self) -> None:
+    @rule(data=st.data(), is_cut=st.booleans())
+    def replay(self, data: st.DataObject, is_cut: bool) -> None:
+        """In any order, since it may be mixed with what happens meanwhile; perhaps not to its end.
+
+        What is confirmed may not pass what is still missing.
+        """
         session_id = self.session.session_id
-        for seq in range(self.confirmed[session_id] + 1, self.sent[session_id] + 1):
+        start = self.confirmed[session_id]
+        missed = data.draw(st.permutations(range(start + 1, self.sent[session_id] + 1)))
+        if is_cut:
+            missed = missed[: data.draw(st.integers(0, len(missed)))]
+        for count, seq in enumerate(missed):
             self.take(self.session.receive(dispatch(seq), self.now))
+            self.resumes = 0
+            if self.delivered and self.delivered[-1].session_id == session_id:
+                arrived = set(missed[: count + 1])
+                assert set(range(start + 1, self.delivered[-1].seq + 1)) <= arrived
+        if is_cut:
+            return
         self.resumes = 0
         self.sent[session_id] += 1
         frame = Frame(0, "", self.sent[session_id], "RESUMED")
