@@ -17,7 +17,8 @@ rest       ``error`` (``status``, ``code``, ``err_code``, ``message``), ``delay`
            ``lose_response`` (the call takes effect, then the connection is cut), ``cut`` (cut
            before any effect), ``expire_token`` (the bot's tokens die before the call),
            ``rate_limit`` (429)
-webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``
+webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``, ``lose_answer`` (to the
+           first attempt)
 =========  ======================================================================================
 """
 
@@ -37,7 +38,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "resume": frozenset({"close", "invalid_session", "silent"}),
     "heartbeat": frozenset({"silent", "close", "reconnect", "invalid_session"}),
     "rest": frozenset({"error", "delay", "lose_response", "cut", "expire_token", "rate_limit"}),
-    "webhook": frozenset({"drop", "delay", "duplicate"}),
+    "webhook": frozenset({"drop", "delay", "duplicate", "lose_answer"}),
 }
 
 

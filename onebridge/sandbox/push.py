@@ -133,6 +133,8 @@ class Gateway:
                 self._ask_to_reconnect(connection)
             case "invalid_session":
                 self._invalidate(connection, fault.resumable)
+            case "delay":
+                connection.pause(fault.seconds)
             case _:
                 pass  # silence is the fault
 
@@ -159,13 +161,27 @@ class Gateway:
         """Every session, connected or waiting to be resumed."""
         return list(self._sessions.values())
 
-    def act(self, do: str, code: int = 4009, app_id: str = "", resumable: bool = False) -> int:
-        """Do something to connections now: ``close``, ``reconnect`` or ``invalid_session``.
+    def act(
+        self,
+        do: str,
+        code: int = 4009,
+        app_id: str = "",
+        resumable: bool = False,
+        seconds: float = 0.0,
+    ) -> int:
+        """Do something to connections now: see ``control_bodies.GatewayAct``.
 
         Returns:
             How many connections it met.
         """
-        fault = Fault(on="dispatch", do=do, code=code, resumable=resumable, message="on demand")
+        fault = Fault(
+            on="dispatch",
+            do=do,
+            code=code,
+            resumable=resumable,
+            seconds=seconds,
+            message="on demand",
+        )
         met = [
             connection
             for connection in self._connections
@@ -310,18 +326,18 @@ class Gateway:
         shard = d.get("shard", [0, 1])
         session_id = refused = ""
         if bot is None:
-            refused = _refuse(connection, 4004, "authentication failed", says_op_9=False)
+            refused = connection.refuse(4004, "authentication failed", says_op_9=False)
         elif fault := self._faults.hit("identify", app_id=bot.app_id):
             refused = f"fault: {fault.do}"
             self._enact(connection, fault)
         elif type(intents) is not int or intents < 0 or intents & ~ALL_INTENTS:
-            refused = _refuse(connection, 4013, "invalid intents", says_op_9=False)
+            refused = connection.refuse(4013, "invalid intents", says_op_9=False)
         elif intents & ~bot.intents:
-            refused = _refuse(connection, 4014, "disallowed intents", says_op_9=False)
+            refused = connection.refuse(4014, "disallowed intents", says_op_9=False)
         elif not is_shard(shard):
-            refused = _refuse(connection, 4010, "invalid shard", says_op_9=False)
+            refused = connection.refuse(4010, "invalid shard", says_op_9=False)
         elif not self._may_start(bot.app_id):
-            refused = _refuse(connection, 4008, "session start limit")
+            refused = connection.refuse(4008, "session start limit")
         else:
             session_id = self._begin(connection, bot, intents, (shard[0], shard[1]))
         app_id = "" if bot is None else bot.app_id
@@ -357,7 +373,7 @@ class Gateway:
         now = self._world.clock.monotonic()
         refused = ""
         if bot is None:
-            refused = _refuse(connection, 4004, "authentication failed", says_op_9=False)
+            refused = connection.refuse(4004, "authentication failed", says_op_9=False)
         elif fault := self._faults.hit("resume", app_id=bot.app_id):
             refused = f"fault: {fault.do}"
             self._enact(connection, fault)
@@ -366,9 +382,9 @@ class Gateway:
             or session.app_id != bot.app_id
             or (session.connection is None and self._is_over(session, now))
         ):
-            refused = _refuse(connection, 4006, "session no longer valid")
+            refused = connection.refuse(4006, "session no longer valid")
         elif type(seq) is not int or not session.covers(seq):
-            refused = _refuse(connection, 4007, "invalid seq")
+            refused = connection.refuse(4007, "invalid seq")
         else:
             if session.connection is not None:
                 session.connection.close(4009, "resumed elsewhere")
@@ -380,11 +396,3 @@ class Gateway:
             self._world.changes.publish("gateway", None)
         app_id = "" if bot is None else bot.app_id
         return Login("resume", app_id, str(d.get("session_id")), seq, refused, self._world.now)
-
-
-def _refuse(connection: Connection, code: int, reason: str, *, says_op_9: bool = True) -> str:
-    """Identify or Resume with wrong parameters: op 9, then the close that tells why (3.2)."""
-    if says_op_9:
-        connection.send(b'{"op":9,"d":false}')
-    connection.close(code, reason)
-    return f"{code} {reason}"

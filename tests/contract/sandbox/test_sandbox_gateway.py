@@ -239,6 +239,16 @@ async def test_close_codes_on_demand(client: Any, sandbox: Sandbox, code: int) -
     assert await bot.close_code() == code
 
 
+async def test_a_connection_may_be_half_open(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    assert await client.control("gateway", {"do": "delay", "seconds": 0.2}) == {"connections": 1}
+    await bot.send(1, 1)
+    sandbox.say("a", scene="c2c")
+    with pytest.raises(TimeoutError):
+        await bot.frame(timeout=0.1)
+    assert sorted([(await bot.frame())["op"] for _ in range(2)]) == [0, 11]
+
+
 async def test_a_connection_may_just_vanish(client: Any, sandbox: Sandbox) -> None:
     bot = await client.online()
     sandbox.gateway.act("close", 1006)
