@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from tests.e2e.programs import PATIENCE
 from tests.e2e.stack import Platform
 
 PLACES = (
@@ -210,6 +211,14 @@ def text_of(post: dict[str, Any]) -> str:
     markdown = body.get("markdown") or {}
     content = str(body.get("content") or markdown.get("content") or "")
     return content.rpartition(">")[2].replace("\\", "").strip()
+
+
+def wait_until_told(seen: Sequence[Seen], expected: set[str], patience: float = PATIENCE) -> None:
+    """Return when an application has been told all of that."""
+    deadline = time.monotonic() + patience
+    while missing := expected - texts(seen):
+        assert time.monotonic() < deadline, f"was not told: {sorted(missing)}"
+        time.sleep(0.05)
 
 
 def check_seen(seen: Sequence[Seen], expected: set[str], possible: set[str]) -> None:

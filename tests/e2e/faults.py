@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from onebridge.sandbox.webhook import sign
-from tests.e2e.applications import Application, Talk, WebApplication, texts
+from tests.e2e.applications import Application, Talk, WebApplication, wait_until_told
 from tests.e2e.stack import OPENER, Bridge, Platform, request
 
 HEARTBEAT = 2.0
@@ -229,9 +229,8 @@ class Driver:
         """The platform ends the session while nothing else is wrong."""
         self.settle()
         told = set(self._talk.arrived)
-        self._until(
-            lambda: all(told - self.gone <= texts(one.seen) for one in self._seen_by), "told"
-        )
+        for one in self._seen_by:
+            wait_until_told(one.seen, told - self.gone, LONGEST)
         # What reaches a healthy connection before its end has to be told as well.
         arrived = told if name == "end by forgetting" else set(self._talk.arrived)
         begun = self._platform.logins("identify")

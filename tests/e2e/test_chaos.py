@@ -16,7 +16,7 @@ from tests.e2e.applications import (
     check_people,
     check_posts,
     check_seen,
-    texts,
+    wait_until_told,
 )
 from tests.e2e.stack import Bridge, Platform, eventually
 from tests.ports import free_port
@@ -58,8 +58,8 @@ def test_killed_at_random_instants(
                 bridge.launch()
             bridge.wait_until_ready()
         expected = set(talk.said)
-        eventually(lambda: expected <= texts(application.seen), "all are told over WebSocket")
-        eventually(lambda: expected <= texts(web.seen), "all are posted")
+        for seen in (application.seen, web.seen):
+            wait_until_told(seen, expected)
         # The last answers are on their way: nothing is asked for after an ordered stop.
         assert bridge.stop() == 0
 
