@@ -20,7 +20,7 @@ from onebridge.qq.connection import (
     Undecodable,
     open_socket,
 )
-from onebridge.qq.errors import CredentialsError
+from onebridge.qq.errors import CredentialsError, PlatformError, PlatformUnreachableError
 from onebridge.qq.reconnect import Ending, Reconnect
 from onebridge.qq.session import GatewaySession, Login
 from onebridge.qq.shard import (
@@ -110,6 +110,7 @@ class Gateway:
         self._reconnect = Reconnect(backoff, intents, auto=auto_intents)
         self._session = GatewaySession()
         self._knows_position = False
+        self._info: GatewayInfo | None = None
         self._connection: Connection | None = None
         self._connects = 0
         self._was_ready = False
@@ -189,7 +190,7 @@ class Gateway:
             position = await self._positions.load_position(self._account, self._shard)
             self._session = GatewaySession(position)
             self._knows_position = True
-        info = await self._source.gateway()
+        info = await self._find_gateway()
         identifies = not self._session.will_resume
         if identifies:
             info = await self._await_session_start(info)
@@ -232,6 +233,25 @@ class Gateway:
         details = f"close code {end.code}" + (f", {end.words}" if end.words else "")
         reason = end.words if end.hang_up else f"{rule.words} ({details})"
         return self._reconnect.after(ending), reason
+
+    async def _find_gateway(self) -> GatewayInfo:
+        """Where to connect. A resume need not wait for a REST API that is down.
+
+        The documents say to ask again before each connection; but a session lasts only minutes
+        without one, so if there is no answer the last address has to do.
+        """
+        try:
+            self._info = await self._source.gateway()
+        except (PlatformError, PlatformUnreachableError) as error:
+            if self._info is None or not self._session.will_resume or not error.retryable:
+                raise
+            log.info(
+                "gateway.address_kept",
+                account=self._account,
+                shard=self._shard.id,
+                error=str(error),
+            )
+        return self._info
 
     async def _await_session_start(self, info: GatewayInfo) -> GatewayInfo:
         """Wait until a session may be started: within the day's budget and at our turn."""

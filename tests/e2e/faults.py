@@ -6,6 +6,7 @@ lost by the platform, unless it comes by webhook as well. The driver lets nothin
 that moment, so that what was lost is known exactly.
 """
 
+import itertools
 import json
 import random
 import time
@@ -86,7 +87,7 @@ ANYWHERE: dict[str, tuple[int, Details]] = {
 }
 GATEWAY: dict[str, tuple[int, Details]] = {
     "reconnect": (3, _none),
-    "close": (6, lambda chance: {"code": chance.choice(RESUMABLE)}),
+    "close": (6, _none),
     "invalid_session": (1, lambda _chance: {"resumable": True}),
     "stall": (2, lambda chance: {"seconds": chance.choice((0.3, 1.0, 3 * HEARTBEAT))}),
     "dispatch drop": (3, _nth),
@@ -97,8 +98,8 @@ GATEWAY: dict[str, tuple[int, Details]] = {
     "heartbeat silent": (1, _none),
     "login": (3, _login),
     "address": (1, lambda chance: {"do": chance.choice(("error", "cut")), "status": 503}),
-    "end by close": (2, lambda chance: {"code": chance.choice(ENDING)}),
-    "end by close and again": (1, lambda chance: {"code": chance.choice(ENDING)}),
+    "end by close": (3, _none),
+    "end by close and again": (1, _none),
     "end by invalid_session": (1, _none),
     "end by forgetting": (1, _none),
 }
@@ -118,7 +119,7 @@ VOCABULARY = {
 def schedule(mode: str, seed: int, count: int) -> list[Step]:
     """``count`` faults; the same ones for the same arguments.
 
-    A long one begins with one of each kind.
+    A long one begins with one of each kind; close codes take turns.
     """
     chance = random.Random(f"{mode} {seed}")
     vocabulary = VOCABULARY[mode]
@@ -126,8 +127,17 @@ def schedule(mode: str, seed: int, count: int) -> list[Step]:
     chance.shuffle(names)
     weights = [weight for weight, _ in vocabulary.values()]
     names += chance.choices(list(vocabulary), weights, k=count - len(names))
+    codes = {
+        "close": itertools.cycle(chance.sample(RESUMABLE, len(RESUMABLE))),
+        "end by close": itertools.cycle(chance.sample(ENDING, len(ENDING))),
+    }
+    codes["end by close and again"] = codes["end by close"]
     return [
-        Step(round(chance.uniform(0.05, 0.8), 2), name, vocabulary[name][1](chance))
+        Step(
+            round(chance.uniform(0.05, 0.8), 2),
+            name,
+            {"code": next(codes[name])} if name in codes else vocabulary[name][1](chance),
+        )
         for name in names
     ]
 

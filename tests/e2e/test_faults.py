@@ -27,7 +27,7 @@ from tests.e2e.stack import SELF_ID, Bridge, Platform
 from tests.ports import free_port
 
 FAULTS = int(os.environ.get("CHAOS_FAULTS", "12"))
-SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "22").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "571").split(",")]
 MODES = os.environ.get("CHAOS_MODES", "websocket,webhook,both").split(",")
 
 

@@ -7,7 +7,7 @@ from websockets.exceptions import ConnectionClosed
 from onebridge.clock import SystemClock
 from onebridge.errors import GatewayError, StoreUnavailableError
 from onebridge.qq.calls import GatewayInfo
-from onebridge.qq.errors import CredentialsError, PlatformError
+from onebridge.qq.errors import CredentialsError, PlatformError, PlatformUnreachableError
 from onebridge.qq.gateway import IdentifyPacer, ShardState
 from onebridge.qq.wire import ALL_INTENTS
 from onebridge.store.records import Position
@@ -301,6 +301,47 @@ async def test_a_store_that_is_away_at_the_start_is_asked_again(world: World) ->
     await world.run()
     assert world.delays == [1, 2]
     assert world.drops == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PlatformError("GET /gateway/bot", http_status=503),
+        PlatformUnreachableError("GET /gateway/bot", "timed out", certain=False),
+    ],
+)
+async def test_a_resume_does_not_wait_for_the_rest_api(world: World, error: Exception) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.identify("S1")
+        await peer.cut()
+
+    async def replay(peer: Peer) -> None:
+        await peer.resume()
+        await peer.resumed()
+        await peer.close(4900)
+
+    world.infos += [GatewayInfo(world.server.url), error, error]
+    world.server.play(talk, replay, lambda peer: peer.identify("S2"))
+    await world.run()
+    reasons = [status.reason for status in world.statuses]
+    assert len(reasons) == 3
+    assert str(error) in reasons[2], "an identify has to know the session budget"
+
+
+async def test_a_resume_asks_where_to_go_when_it_may(world: World) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.identify("S1")
+        await peer.cut()
+
+    async def replay(peer: Peer) -> None:
+        await peer.resume()
+        await peer.resumed()
+
+    refused = PlatformError("GET /gateway/bot", http_status=401, code=11298)
+    world.infos += [GatewayInfo(world.server.url), refused]
+    world.server.play(talk, replay)
+    await world.run()
+    assert str(refused) in world.statuses[1].reason
 
 
 async def test_a_replay_that_is_cut_again_and_again_goes_on(world: World) -> None:
