@@ -22,7 +22,7 @@ from tests.e2e.applications import (
     check_seen,
     wait_until_told,
 )
-from tests.e2e.faults import HEARTBEAT, Driver, schedule
+from tests.e2e.faults import HEARTBEAT, LONGEST, Driver, schedule
 from tests.e2e.stack import SELF_ID, Bridge, Platform
 from tests.ports import free_port
 
@@ -80,7 +80,7 @@ def test_faults_at_random_instants(mode: str, seed: int, tmp_path: Path) -> None
             gone = driver.gone if mode == "websocket" else set[str]()
             expected = set(talk.said) - gone
             for seen in (application.seen, web.seen):
-                wait_until_told(seen, expected)
+                wait_until_told(seen, expected, LONGEST)
             # The last answers are on their way: nothing is asked for after an ordered stop.
             assert bridge.stop() == 0
         again = [
