@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from onebridge.clock import Clock
-from onebridge.errors import GatewayError, OnebridgeError
+from onebridge.errors import GatewayError, OnebridgeError, StoreUnavailableError
 from onebridge.keys import AppId, Shard
 from onebridge.observability import get_logger
 from onebridge.qq.calls import GatewayInfo
@@ -109,7 +109,6 @@ class Gateway:
         self._stay_away = stay_away
         self._reconnect = Reconnect(backoff, intents, auto=auto_intents)
         self._session = GatewaySession()
-        self._knows_position = False
         self._info: GatewayInfo | None = None
         self._connection: Connection | None = None
         self._connects = 0
@@ -160,8 +159,10 @@ class Gateway:
         Raises:
             GatewayError: The platform closed for good; ``reason`` says what to change.
             CredentialsError: The credentials are rejected.
+            StoreError: The session of the last run cannot be read, now or later.
         """
         try:
+            self._session = GatewaySession(await self._stored_position())
             while True:
                 delay, reason = await self._next_pause()
                 await self._back_off(delay, reason)
@@ -171,6 +172,14 @@ class Gateway:
         finally:
             if self._state is not ShardState.FAILED:
                 self._show(ShardState.STOPPED)
+
+    async def _stored_position(self) -> Position | None:
+        """The session of the last run, once the store is there."""
+        while True:
+            try:
+                return await self._positions.load_position(self._account, self._shard)
+            except StoreUnavailableError as error:
+                await self._back_off(self._reconnect.after_failure(error), str(error))
 
     async def _next_pause(self) -> tuple[float, str]:
         """Connect and stay connected. → seconds to stay away then, and why."""
@@ -186,10 +195,6 @@ class Gateway:
     async def _connect(self) -> tuple[float, str]:
         """One connection from start to end."""
         self._show(ShardState.CONNECTING)
-        if not self._knows_position:
-            position = await self._positions.load_position(self._account, self._shard)
-            self._session = GatewaySession(position)
-            self._knows_position = True
         info = await self._find_gateway()
         identifies = not self._session.will_resume
         if identifies:
