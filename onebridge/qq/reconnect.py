@@ -124,7 +124,7 @@ class Reconnect:
         """Seconds to stay away after a connection that did not come about."""
         delay = self._backoff.next_delay()
         if isinstance(error, PlatformError) and error.retry_after is not None:
-            delay = max(delay, self._backoff.asked_for(error.retry_after))
+            delay = max(delay, error.retry_after)
         return delay if error.retryable else max(delay, self._backoff.asked_for(REFUSED_WAIT))
 
     def _shed_unanswered(self) -> bool:

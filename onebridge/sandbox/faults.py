@@ -17,9 +17,10 @@ rest       ``error`` (``status``, ``code``, ``err_code``, ``message``), ``delay`
            ``lose_response`` (the call takes effect, then the connection is cut), ``cut`` (cut
            before any effect), ``expire_token`` (the bot's tokens die before the call),
            ``rate_limit`` (429)
-webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``, ``lose_answer`` (to the
-           first attempt)
+webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``
 =========  ======================================================================================
+
+At ``webhook`` there is ``lose_answer`` too: the first attempt is made, its answer gets lost.
 """
 
 from fnmatch import fnmatchcase

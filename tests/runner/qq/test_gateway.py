@@ -62,6 +62,19 @@ async def test_the_session_of_the_last_run_is_resumed(world: World) -> None:
     assert world.sessions == []
 
 
+async def test_a_store_that_is_away_at_the_start_is_waited_for(world: World) -> None:
+    async def replay(peer: Peer) -> None:
+        assert (await peer.resume())["session_id"] == "S0"
+        await peer.resumed(252)
+
+    world.stored = Position("S0", 251)
+    world.position_failures += [StoreUnavailableError("locked"), StoreUnavailableError("locked")]
+    world.server.play(replay)
+    await world.run()
+    assert world.delays == [1, 2]
+    assert world.drops == 0
+
+
 async def test_a_broken_pipe_after_hello_is_tried_again(world: World) -> None:
     # Gensokyo never retries a failed identify (peers.md 2.9 number 14).
     async def break_off(peer: Peer) -> None:
@@ -288,19 +301,6 @@ async def test_the_guard_waits_no_longer_than_the_longest_pause(world: World) ->
     world.server.play(refuse, refuse, refuse, lambda peer: peer.identify())
     await world.run(backoff=Backoff(1.0, 8.0, jitter=0.0))
     assert world.delays == [1, 2, 8]
-
-
-async def test_a_store_that_is_away_at_the_start_is_asked_again(world: World) -> None:
-    async def replay(peer: Peer) -> None:
-        assert (await peer.resume())["session_id"] == "S0"
-        await peer.resumed()
-
-    world.load_failures += [StoreUnavailableError("locked"), StoreUnavailableError("locked")]
-    world.stored = Position("S0", 5)
-    world.server.play(replay)
-    await world.run()
-    assert world.delays == [1, 2]
-    assert world.drops == 0
 
 
 @pytest.mark.parametrize(
