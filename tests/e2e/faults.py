@@ -255,14 +255,24 @@ class Driver:
         elif name == "end by invalid_session":
             self._act("invalid_session", resumable=False)
         else:
-            self._act("close", code=code)
-            # It may have come too late for a connection that was being given up just then.
-            while not self._wait(is_over, LONGEST / 4):
-                self._act("close", code=code)
+            self._close_for_good(code, is_over)
         self._until(is_over, "a new session")
         self._until(self._is_ready, "ready")
         self.ended += 1
         self.gone |= set(self._talk.said) - arrived
+
+    def _close_for_good(self, code: int, is_over: Callable[[], bool]) -> None:
+        """Close once; again only if that came too late for a connection that was given up."""
+        resumes = -1
+
+        def has_logged_in() -> bool:
+            return is_over() or self._platform.logins("resume") > resumes
+
+        while not is_over():
+            resumes = self._platform.logins("resume")
+            self._act("close", code=code)
+            self._until(has_logged_in, "a login")
+            self._wait(is_over, 10.0)
 
     def _forget(self) -> None:
         """The bridge dies, and its session before it could be resumed."""
