@@ -11,8 +11,8 @@ Decides only; ``gateway.py`` waits. The first rule that fits wins:
 5. We hung up on a connection that had lasted: return at once, or when the platform lets us.
 6. Else a pause that grows, no shorter than the close code asks for.
 
-Pauses that grow are a little shorter by chance, those that the platform asks for a little longer,
-so that many shards do not return at once.
+Pauses that grow are a little shorter by chance, those that a close code or op 9 asks for a little
+longer, so that many shards do not return at once.
 
 Source: qq-platform.md sections 3.4 and 3.5; design.md section 8.
 """

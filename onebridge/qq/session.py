@@ -275,6 +275,8 @@ class GatewaySession:
             return
         # The platform knows the session: a connection that is lost now was no refusal.
         self._resumes = 0
+        if seq == self._asked_again_for:
+            self._asked_again_for = 0
         self.received_seq = max(self.received_seq, seq)
         if seq == self._whole_seq + 1 or not self._whole_seq:
             self._whole_seq = seq

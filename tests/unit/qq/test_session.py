@@ -370,6 +370,19 @@ def test_what_was_missed_may_come_between_what_happens_meanwhile() -> None:
     assert isinstance(session.receive(dispatch(9), 1.0)[0], HangUp), "the next gap is looked for"
 
 
+def test_a_gap_that_was_filled_is_no_way_of_counting_whatever_else_is_missing() -> None:
+    session = ready_session()
+    for seq in (2, 3, 4):
+        session.receive(dispatch(seq), 0.0)
+    assert isinstance(session.receive(dispatch(6), 0.0)[0], HangUp)
+    session.confirm("S1", 2)
+    resume_again(session)
+    for seq in (4, 5, 6):
+        session.receive(dispatch(seq), 1.0)
+    session.receive(Frame(0, "", 7, "RESUMED"), 1.0)
+    assert isinstance(session.receive(dispatch(9), 1.0)[0], HangUp)
+
+
 def test_a_repeated_dispatch_confirms_no_less() -> None:
     session = ready_session()
     for seq in (2, 3):
