@@ -54,8 +54,9 @@ class UnreadableBodyError(Exception):
 def read_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Params of a query or form: texts, of equal names the last.
 
-    A text that is a JSON object, or an array of objects, is taken as such: that is how messages and
-    nodes are written there (onebot11.md section 1.7). ``access_token`` is not a param.
+    A text that is a segment in JSON, or an array of segments, is taken as such: that is how
+    messages and nodes are written there (onebot11.md section 1.7). Other JSON stays text, which
+    actions that want an object read themselves. ``access_token`` is not a param.
     """
     return {name: _structure(value) for name, value in pairs if name != "access_token"}
 
@@ -218,11 +219,10 @@ def _structure(value: str) -> Any:
         decoded = decode_json(value)
     except ValueError:
         return value
-    if isinstance(decoded, list) and not (
-        decoded and all(isinstance(item, dict) for item in decoded)
-    ):
-        return value
-    return decoded
+    segments = decoded if isinstance(decoded, list) else [decoded]
+    if segments and all(isinstance(item, dict) and "type" in item for item in segments):
+        return decoded
+    return value
 
 
 def _object(body: bytes, charset: str) -> dict[str, Any]:

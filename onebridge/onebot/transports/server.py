@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from onebridge.clock import Clock
 from onebridge.config import OneBotSettings, ServerSettings
-from onebridge.observability import get_logger
+from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Retcode, fail
 from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Bots
@@ -113,6 +113,10 @@ def build_server(
                 refusal = _unclear_account(bots, target)
             if refusal is not None:
                 return refusal
+            if forward.open_count + updates.open_count >= limits.connections:
+                counters["server.busy"] += 1
+                busy = f"{limits.connections} connections are open already"
+                return json_response(fail(Retcode.BUSY, busy), 503)
             service = service or bots.all()[0]
             if wants_socket:
                 role = _ROLES.get(target.rest, Role.UNIVERSAL)

@@ -54,6 +54,11 @@ class Updates:
         self._streams: dict[asyncio.Task[Any], AppId] = {}
         self._polls: dict[asyncio.Timeout, AppId] = {}
 
+    @property
+    def open_count(self) -> int:
+        """Streams that are open."""
+        return len(self._streams)
+
     async def poll(
         self, service: Service, params: dict[str, Any], is_gone: Callable[[], bool]
     ) -> Response:

@@ -139,6 +139,26 @@ async def test_so_many_requests_at_once() -> None:
         assert (await server.ask("GET", "/a"))[0] == 200
 
 
+async def test_so_many_connections_at_once() -> None:
+    service = FakeService()
+    async with (
+        running_server(service, limits=ForwardLimits(connections=2)) as server,
+        connect(server.ws_url, proxy=None) as first,
+        server.session.get(f"{server.url}/events") as stream,
+    ):
+        await first.recv()
+        await stream.content.readline()
+        for path in ("/events", "/"):
+            headers = {"Upgrade": "websocket"} if path == "/" else {}
+            status, answer = await server.ask("GET", path, headers=headers)
+            assert (status, answer["retcode"]) == (503, 114)
+        assert (await server.ask("GET", "/a"))[0] == 200
+        await first.close()
+        await until(lambda: server.app[FORWARD].open_count == 0)
+        async with connect(server.ws_url, proxy=None) as second:
+            await second.recv()
+
+
 async def test_a_poll_whose_client_left_takes_no_events() -> None:
     service = FakeService()
     async with running_server(service) as server:
