@@ -47,6 +47,11 @@ class Self(Protocol):
         """What groups call it; what is learned here is added."""
         ...
 
+    @property
+    def guild_user_id(self) -> str:
+        """What the guild world calls it."""
+        ...
+
 
 class Size(msgspec.Struct, frozen=True):
     """How many are in a group; 0 for what is not known. ``memo`` is its introduction."""
@@ -139,6 +144,15 @@ class Roster:
                 if state.openid:
                     self._bot.own_openids.add(state.openid)
                 return state.role or "member"
+        elif self._bot.guild_user_id and (guild := await self.guild_of(place)):
+
+            async def ask_guild() -> Member:
+                return await self._guilds.member(guild, self._bot.guild_user_id)
+
+            key = f"{place.openid} {self._bot.guild_user_id}"
+            member = await self._questions.ask(Topic.GUILD_MEMBER, key, ask_guild, again=again)
+            if member is not None and member.role:
+                return member.role
         return "admin" if await self.is_administrator(place) else "member"
 
     async def is_administrator(self, place: Conversation) -> bool | None:
@@ -224,6 +238,7 @@ class Roster:
 
     async def _meet(self, place: Conversation, members: Sequence[Member]) -> None:
         now = self._clock.now()
+        own = {*self._bot.own_openids, self._bot.guild_user_id, ""}
         await self._store.record_sightings(
             [
                 Sighting(
@@ -237,6 +252,6 @@ class Roster:
                     spoke=False,
                 )
                 for member in members
-                if member.openid and member.openid not in self._bot.own_openids
+                if member.openid not in own
             ]
         )

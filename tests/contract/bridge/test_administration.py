@@ -17,6 +17,7 @@ from tests.contract.bridge.harness import (
     Answer,
     Bridge,
     Client,
+    configuration,
     running_bridge,
 )
 
@@ -339,3 +340,21 @@ async def test_an_administrator_recalls_what_members_wrote(
     sandbox.world.group(GROUP).bot_role = "admin"
     ok(await client.call("delete_msg", message_id=event["message_id"]))
     assert message.recalled
+
+
+async def test_a_flag_tells_which_account_is_meant(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.world.add_bot("102000777", "second-secret", uin="3889000777")
+    first = configuration(sandbox, 0)["accounts"][0]
+    second = {**first, "app_id": "102000777", "app_secret": "second-secret"}
+    sandbox.world.group(GROUP).bot_role = "admin"
+    async with running_bridge(sandbox, tmp_path, accounts=[first, second]) as bridge:
+        bridge.ws_url += "3889000001/"
+        async with bridge.client() as client:
+            sandbox.announce("GROUP_JOIN_REQUEST", "102000001", group_openid=GROUP)
+            event = await client.event()
+        assert sandbox.world.group(GROUP).requests
+        _, answer = await bridge.post("set_group_add_request", flag=event["flag"])
+        ok(answer)
+        assert not sandbox.world.group(GROUP).requests
+        status, answer = await bridge.post("set_group_add_request", flag="x")
+        assert (status, answer["status"]) != (200, "ok")

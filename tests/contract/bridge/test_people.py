@@ -182,6 +182,10 @@ async def test_channels_are_told_whole(sandbox: Sandbox, client: Client) -> None
     listed = ok(await client.call("get_group_member_list", **ids))
     assert len(listed) == len(guild.members) + 1
     assert {one["role"] for one in listed} >= {"owner", "member"}
+    me = {**ids, "user_id": event["self_id"]}
+    assert ok(await client.call("get_group_member_info", **me))["role"] == "member"
+    guild.bot_roles = ["1", "2"]
+    assert ok(await client.call("get_group_member_info", **me, no_cache=1))["role"] == "admin"
     one = listed[-1]
     again = ok(await client.call("get_group_member_info", **ids, user_id=one["user_id"]))
     assert again == one

@@ -32,6 +32,7 @@ class Me:
     account = APP
     self_id = 3889000001
     nickname = "测试小助手"
+    guild_user_id = "4720118836402157993"
 
     def __init__(self) -> None:
         self.own_openids: set[str] = set()
