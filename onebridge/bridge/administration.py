@@ -108,9 +108,20 @@ class Administration:
                 await self._guilds.mute(guild, person.openid, seconds)
         else:
             with in_words(NOT_ADMINISTRATOR):
-                await self._groups.mute(place.openid, person.openid, until)
+                await self._mute_in_group(place, person, until)
         self._roster.learn_mute(place, person.openid, until or 0.0)
         await self._roster.learn_role(place, is_administrator=True)
+
+    async def _mute_in_group(
+        self, group: Conversation, person: Identity, until: float | None
+    ) -> None:
+        """The documents do not say whether somebody who is muted can be muted: both are tried."""
+        try:
+            await self._groups.mute(group.openid, person.openid, until)
+        except PlatformError as error:
+            if until is None or error.retryable or error.lacks_right:
+                raise
+            await self._groups.mute(group.openid, person.openid, until, is_muted=True)
 
     async def mute_all(self, place: Conversation, *, enable: bool) -> None:
         """Let nobody speak in a guild for a month, or everybody again.

@@ -82,16 +82,12 @@ class Questions:
         account: Its key.
         store: Keeps what is refused.
         clock: For how long things count.
-        patience: Seconds to wait for an answer.
     """
 
-    def __init__(
-        self, account: AppId, store: CapabilityStore, clock: Clock, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, account: AppId, store: CapabilityStore, clock: Clock) -> None:
         self._account = account
         self._store = store
         self._clock = clock
-        self._patience = patience
         self._known: OrderedDict[tuple[Topic, str], _Known] = OrderedDict()
         self._refused: dict[Topic, float] | None = None
         self._left_alone: dict[Topic, float] = {}
@@ -105,6 +101,7 @@ class Questions:
         question: Callable[[], Awaitable[Answer]],
         *,
         again: bool = False,
+        patience: float = PATIENCE,
     ) -> Answer | None:
         """The answer, new or known; None if there is none.
 
@@ -113,20 +110,24 @@ class Questions:
             key: About whom.
             question: Asks the platform.
             again: Ask although the answer is known, as long as asking is of use.
+            patience: Seconds to wait for it.
         """
         asked_at = self._clock.monotonic()
         if self._is_fresh(topic, key, FRESH) and not again:
             return cast("Answer | None", self.known(topic, key))
         if await self._may_ask(topic):
+            began = False
             try:
-                async with asyncio.timeout(self._patience), self._lines[topic]:
+                async with asyncio.timeout(patience), self._lines[topic]:
                     # Whoever was first in the line may have asked the same.
                     waited = self._clock.monotonic() - asked_at
                     if not self._is_fresh(topic, key, waited) and await self._may_ask(topic):
+                        began = True
                         self._keep(topic, key, await question())
                         await self._learn(topic, allowed=True)
             except TimeoutError:
-                self._leave_alone(topic, f"no answer within {self._patience:g} s")
+                if began:  # else it was the line that took too long
+                    self._leave_alone(topic, f"no answer within {patience:g} s")
             except REFUSALS as error:
                 await self._refuse(topic, key, error)
             except MalformedPayloadError as error:

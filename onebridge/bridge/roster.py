@@ -26,6 +26,9 @@ MAX_PAGES = 30
 """Pages of a list of members that are read for one answer; a page of a group has 30 members."""
 
 
+LIST_PATIENCE = 6.0
+"""Seconds that an action waits for a list of members; what was told by then is remembered."""
+
 MUTES_KEPT = 4096
 """Mutes that are remembered; the oldest go first."""
 
@@ -99,7 +102,7 @@ class Roster:
         """
         if place.scene is Scene.CHANNEL:
             channel = await self._channel(place, again=again)
-            if channel is None:
+            if channel is None or not channel.guild_id:
                 return Size()
             guild = await self._questions.ask(
                 Topic.GUILD,
@@ -210,7 +213,9 @@ class Roster:
                     if not cursor:
                         return
 
-            await self._questions.ask(Topic.GROUP_MEMBERS, place.openid, ask, again=again)
+            await self._questions.ask(
+                Topic.GROUP_MEMBERS, place.openid, ask, again=again, patience=LIST_PATIENCE
+            )
         elif guild := await self.guild_of(place):
 
             async def ask_guild() -> None:
@@ -222,7 +227,9 @@ class Roster:
                         return
                     after = members[-1].openid
 
-            await self._questions.ask(Topic.GUILD_MEMBERS, place.openid, ask_guild, again=again)
+            await self._questions.ask(
+                Topic.GUILD_MEMBERS, place.openid, ask_guild, again=again, patience=LIST_PATIENCE
+            )
 
     async def _channel(self, place: Conversation, *, again: bool) -> Channel | None:
         async def ask() -> Channel:

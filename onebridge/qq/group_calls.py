@@ -151,21 +151,24 @@ class GroupCalls:
         )
         return tuple(one for one in found if one.openid)
 
-    async def mute(self, group: str, openid: str, until: float | None) -> None:
+    async def mute(
+        self, group: str, openid: str, until: float | None, *, is_muted: bool = False
+    ) -> None:
         """Let an ordinary member not speak until then, or speak again (administrators only).
 
         Args:
             group: Where.
             openid: Who.
             until: Unix seconds of the platform's clock; None lets them speak.
+            is_muted: Whether they may not speak already, and the end changes.
         """
-        change = {"op": "del", "member_openid": openid}
+        change = {"op": "del", "member_openid": openid, "mute_expire_at": ""}
         if until is not None:
-            end = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
-            change = {"op": "add", "member_openid": openid, "mute_expire_at": end}
-        await self._rest.request(
-            "POST", _path(group, "restrict_chat_setting"), {"members": [change]}
-        )
+            change["op"] = "update" if is_muted else "add"
+            end = datetime.fromtimestamp(until, UTC)
+            change["mute_expire_at"] = end.isoformat(timespec="seconds")
+        path = _path(group, "restrict_chat_setting")
+        await self._rest.request("POST", path, {"members": [change]})
 
     async def requests(self, group: str, cursor: str = "") -> ApplicantPage:
         """Who waits to be let in (administrators only)."""

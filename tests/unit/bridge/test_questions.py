@@ -68,7 +68,7 @@ def store() -> Store:
 
 @pytest.fixture
 def questions(clock: Clock, store: Store) -> Questions:
-    return Questions(APP, store, clock, patience=0.05)
+    return Questions(APP, store, clock)
 
 
 async def test_an_answer_counts_for_a_while(questions: Questions, clock: Clock) -> None:
@@ -157,8 +157,12 @@ async def test_nobody_waits_long(questions: Questions) -> None:
         await asyncio.Event().wait()
         return "late"
 
-    async with asyncio.timeout(2):
-        assert await questions.ask(Topic.GROUP, "g", never) is None
+    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
+        tasks.create_task(questions.ask(Topic.GUILD, "g", never, patience=0.5))
+        await asyncio.sleep(0)
+        waiting = questions.ask(Topic.GUILD, "h", Question("x"), patience=0.05)
+        assert await waiting is None, "the line was too long"
+        assert await questions.ask(Topic.GROUP, "g", never, patience=0.05) is None
     assert await questions.ask(Topic.GROUP, "h", Question("x")) is None, "left alone"
 
 

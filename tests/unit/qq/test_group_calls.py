@@ -91,11 +91,16 @@ async def test_removal() -> None:
 async def test_mutes() -> None:
     groups, rest = calls({})
     await groups.mute(GROUP, MING, 1_787_192_130.4)
+    await groups.mute(GROUP, MING, 1_787_192_130.4, is_muted=True)
     await groups.mute(GROUP, MING, None)
-    begin = {"op": "add", "member_openid": MING, "mute_expire_at": "2026-08-20T02:15:30+00:00"}
-    end = {"op": "del", "member_openid": MING}
-    path = f"POST {BASE}/restrict_chat_setting"
-    assert rest.asked == [(path, {"members": [begin]}), (path, {"members": [end]})]
+    end = "2026-08-20T02:15:30+00:00"
+    assert rest.asked == [
+        (
+            f"POST {BASE}/restrict_chat_setting",
+            {"members": [{"op": op, "member_openid": MING, "mute_expire_at": until}]},
+        )
+        for op, until in (("add", end), ("update", end), ("del", ""))
+    ]
 
 
 async def test_who_is_muted() -> None:
