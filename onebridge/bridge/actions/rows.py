@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from onebridge.bridge.administration import Administration
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
+from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
 from onebridge.qq.rest import QQRest
 from onebridge.store.ports import Store
@@ -25,6 +27,11 @@ Schema = Mapping[str, Any]
 
 class Self(Protocol):
     """The bot, as its actions need it."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
 
     @property
     def self_id(self) -> int:
@@ -47,7 +54,8 @@ class Context(msgspec.Struct, frozen=True):
 
     Attributes:
         bot: The bot itself.
-        people: Answers about people and groups, from the store.
+        people: Answers about people and groups.
+        administration: What the bot does as an administrator.
         messaging: Sending, recalling, looking up.
         targets: From ids to conversations and people.
         quick: Quick operations.
@@ -60,6 +68,7 @@ class Context(msgspec.Struct, frozen=True):
 
     bot: Self
     people: People
+    administration: Administration
     messaging: Messaging
     targets: Targets
     quick: QuickOperations
@@ -127,7 +136,12 @@ class Row(NamedTuple):
 USER = Param("user_id", ID, required=True, doc="A person.")
 GROUP = Param("group_id", ID, required=True, doc="A group, or a channel shown as one.")
 MESSAGE_ID = Param("message_id", INT, required=True, doc="A message's number.")
-NO_CACHE = Param("no_cache", BOOL, default=False, doc="Accepted; answers always come from memory.")
+NO_CACHE = Param(
+    "no_cache", BOOL, default=False, doc="Ask the platform anew, where it tells this bot."
+)
+IGNORED_CACHE = Param(
+    "no_cache", BOOL, default=False, doc="Accepted; the answer always comes from memory."
+)
 MESSAGE_PARAMS = (
     Param("message", MESSAGE, required=True, doc="What to send."),
     Param("auto_escape", BOOL, default=False, doc="Send a string as it is, without CQ codes."),

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from onebridge.bridge.actions import extras, files, forwards, groups, guilds, messages, people
+from onebridge.bridge.actions import (
+    administration,
+    contacts,
+    extras,
+    files,
+    forwards,
+    groups,
+    guilds,
+    messages,
+    people,
+)
 from onebridge.bridge.actions.rows import TEXT, Context, Params, Row, listed
 from onebridge.bridge.sending import Call
 
@@ -16,7 +26,9 @@ ROWS = (
     *messages.ROWS,
     *forwards.ROWS,
     *people.ROWS,
+    *contacts.ROWS,
     *groups.ROWS,
+    *administration.ROWS,
     *files.ROWS,
     *guilds.ROWS,
     *extras.ROWS,
