@@ -5,7 +5,7 @@ the JSON schema of what it answers. ``table.py`` joins them; the dispatcher, the
 ``docs/reference/actions.md`` and ``get_supported_actions`` read nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -15,9 +15,11 @@ from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
+from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
 from onebridge.qq.rest import QQRest
 from onebridge.store.ports import Store
+from onebridge.translate.shapes import GuildAs
 
 Params = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -25,6 +27,11 @@ Schema = Mapping[str, Any]
 
 class Self(Protocol):
     """The bot, as its actions need it."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
 
     @property
     def self_id(self) -> int:
@@ -41,6 +48,16 @@ class Self(Protocol):
         """What the guild world calls it."""
         ...
 
+    @property
+    def avatar(self) -> str:
+        """Address of its picture; empty if the platform did not tell."""
+        ...
+
+    @property
+    def own_openids(self) -> Set[str]:
+        """Everything that the platform calls it, as far as that is known."""
+        ...
+
 
 class Context(msgspec.Struct, frozen=True):
     """What the handlers of one account's actions work with.
@@ -55,6 +72,7 @@ class Context(msgspec.Struct, frozen=True):
         store: What was seen.
         status: What ``get_status`` answers.
         reconnect: Connects to the platform anew, after so many seconds.
+        now: The time by the platform's clock, in Unix seconds.
         app_name: What ``get_version_info`` says, unless a connection has its own.
     """
 
@@ -67,10 +85,11 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     status: Callable[[], dict[str, Any]]
     reconnect: Callable[[float], None]
+    now: Callable[[], float]
     app_name: str = "onebridge"
 
     @property
-    def guild_as(self) -> str:
+    def guild_as(self) -> GuildAs:
         """How channels are shown: as groups, or as go-cqhttp's guilds."""
         return self.messaging.settings.guild_as
 
