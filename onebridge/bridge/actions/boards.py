@@ -114,10 +114,15 @@ async def _fetch(
     path = endpoint("channels", channel.openid, "messages", msg_id)
     try:
         told = await ask_object(context, call, path)
-        payload = told.get("message") if isinstance(told.get("message"), dict) else told
-        frame = Frame(0, payload, 0, "MESSAGE_CREATE", "")
+    except ActionError as error:
+        if error.retcode != Retcode.REFUSED:
+            raise
+        return None
+    payload = told.get("message") if isinstance(told.get("message"), dict) else told
+    frame = Frame(0, payload, 0, "MESSAGE_CREATE", "")
+    try:
         event = parse_event(channel.account, frame, context.now(), context.bot.guild_user_id)
-    except (ActionError, MalformedPayloadError):
+    except MalformedPayloadError:
         return None
     assert isinstance(event, MessageEvent), "a message was read"
     bot, own = context.bot, context.bot.own_openids
