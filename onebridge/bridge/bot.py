@@ -8,11 +8,12 @@ from onebridge.bridge.actions.dispatch import Actions, Later
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import wanted_number
 from onebridge.errors import ActionError, StoreError
-from onebridge.keys import AppId
+from onebridge.keys import AppId, Identity, IdKind
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
 from onebridge.onebot.hub import EventRing, Service
 from onebridge.store.ports import IdentityStore, MessageStore
+from onebridge.translate.flags import read_flag
 
 log = get_logger(__name__)
 
@@ -215,6 +216,15 @@ class Bots:
             record = await self._messages.find_message(message_id)
             if record is not None:
                 return self._only({record.conversation.account})
+        flag = params.get("flag")
+        asked = read_flag(flag) if isinstance(flag, str) else None
+        if asked is not None:
+            groups = [
+                Identity(bot.account, IdKind.GROUP, asked.group_openid)
+                for bot in self._bots.values()
+            ]
+            known = await self._identities.find_numbers(groups)
+            return self._only({group.account for group in known})
         return None
 
     def _only(self, accounts: set[AppId]) -> Bot | None:
