@@ -288,11 +288,15 @@ def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
     }
 
 
+def comment_of(asked: JoinRequest) -> str:
+    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
+    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
+    return asked.message or answers
+
+
 def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> Notice:
-    """A join request; questions and answers in the lines that go-cqhttp's users parse."""
     assert event.conversation is not None, "people ask to join a group"
     group = event.conversation.openid
-    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
     return Notice(
         int(event.timestamp),
         facts.self_id,
@@ -302,7 +306,7 @@ def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> 
             "sub_type": "add",
             "group_id": facts.numbers[Identity(event.account, IdKind.GROUP, group)],
             "user_id": _number(event.person, event.account, facts),
-            "comment": asked.message or answers,
+            "comment": comment_of(asked),
             "flag": write_flag(JoinFlag(group, event.person, asked.request_id)),
             "invitor_id": _number(event.operator, event.account, facts),
             "qq": _origin(event),

@@ -32,13 +32,13 @@ NO_LIKES = Reason(
     "官方机器人不能点赞，也看不到点赞",
     "bots of the official platform cannot like profiles, nor see who did",
 )
-NO_KICK = Reason(
-    "官方平台没有踢出 QQ 群成员的接口",
-    "the official platform has no call that removes somebody from a QQ group",
-)
 NO_WHOLE_BAN = Reason(
     "官方平台没有全员禁言的接口，QQ 群只能禁言单个成员",
     "the official platform has no call that mutes a whole QQ group, only single members",
+)
+NO_INVITATIONS = Reason(
+    "官方平台没有入群邀请：机器人由群成员直接添加",
+    "the official platform asks no bot whether it wants to be in a group; members just add it",
 )
 NO_ANONYMOUS = Reason("官方平台没有匿名聊天", "the official platform has no anonymous chat")
 NO_GROUP_SETTINGS = Reason(
@@ -109,16 +109,12 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "get_profile_like_me",
         "get_profile_like_count",
     ),
-    NO_KICK: ("set_group_kick", "set_group_kick_members", "batch_delete_group_member"),
-    NO_WHOLE_BAN: ("set_group_whole_ban",),
     NO_ANONYMOUS: (
         "set_group_anonymous",
         "set_group_anonymous_ban",
     ),
     NO_GROUP_SETTINGS: (
-        "set_group_admin",
         "set_group_card",
-        "set_group_name",
         "set_group_special_title",
         "set_group_portrait",
         "set_group_remark",
@@ -135,7 +131,6 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
     ),
     NO_LEAVING: ("set_group_leave",),
     NO_FRIEND_REQUESTS: (
-        "set_friend_add_request",
         "set_doubt_friends_add_request",
         "delete_friend",
         "delete_unidirectional_friend",

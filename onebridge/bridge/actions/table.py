@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from onebridge.bridge.actions import (
+    administration,
     boards,
+    contacts,
     extras,
     files,
     forwards,
@@ -28,7 +30,9 @@ ROWS = (
     *messages.ROWS,
     *forwards.ROWS,
     *people.ROWS,
+    *contacts.ROWS,
     *groups.ROWS,
+    *administration.ROWS,
     *files.ROWS,
     *guilds.ROWS,
     *reactions.ROWS,

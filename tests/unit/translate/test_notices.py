@@ -381,7 +381,9 @@ def test_what_shows_nobody(event_type: str) -> None:
 
 def test_whoever_asks_to_join_has_a_name_and_is_no_member() -> None:
     ((asker,), chat) = sightings_of(event_of("GROUP_JOIN_REQUEST"), OWN)
-    assert (asker.name, asker.outside, chat) == ("新同学", True, None)
+    assert (asker.name, asker.outside) == ("新同学", True)
+    assert chat is not None, "the bot is in the group: only its administrators are told"
+    assert (chat.conversation, chat.ended) == (asker.conversation, False)
     decided = event_of("GROUP_JOIN_REQUEST", auto_approved={"strategy_id": "1"})
     assert sightings_of(decided, OWN) == ((), None)
 
