@@ -75,6 +75,11 @@ class Self(Protocol):
         ...
 
     @property
+    def avatar(self) -> str:
+        """Address of its picture."""
+        ...
+
+    @property
     def own_openids(self) -> set[str]:
         """Ids that mean the bot itself."""
         ...
@@ -177,6 +182,7 @@ def assemble(
         store=store,
         status=me.status,
         reconnect=lambda delay: shards.reconnect(delay),
+        now=platform_clock.now,
     )
     actions = Actions(context, strict=onebot.strict, rate_limit_interval=onebot.rate_limit_interval)
     bot = Bot(

@@ -198,12 +198,15 @@ class Bots:
 
     async def infer(self, params: Mapping[str, Any]) -> Service | None:
         """The account that an action on a bare path means; see ``onebot.hub.Bots.infer``."""
+        context = params.get("context")
+        if isinstance(context, Mapping):  # a quick operation: the event says whose it is
+            params = context
         self_id = wanted_number(params, "self_id")
         if self_id is not None and self_id in self._bots:
             return self._bots[self_id]
         if len(self._bots) == 1:
             return next(iter(self._bots.values()))
-        for name in ("group_id", "user_id"):
+        for name in ("group_id", "channel_id", "guild_id", "user_id"):
             number = wanted_number(params, name)
             if number is not None:
                 owners = {one.account for one in await self._identities.find_identities(number)}

@@ -63,6 +63,20 @@ NO_NOTICES = Reason(
     "官方平台没有 QQ 群公告的接口",
     "the official platform has no calls for notices of QQ groups",
 )
+NO_NOTICE_LIST = Reason(
+    "官方平台没有读取公告的接口，频道公告只能发布和撤下",
+    "the official platform has no call that lists notices; those of channels can be published and"
+    " withdrawn",
+)
+NO_REACTIONS = Reason(
+    "官方平台只有频道消息可以贴表情，QQ 群、单聊和频道私信不行",
+    "on the official platform only messages of channels take reactions: not those of QQ groups and"
+    " private chats",
+)
+NO_PINS = Reason(
+    "官方平台只有频道消息可以设为精华，QQ 群消息不行",
+    "on the official platform only messages of channels can be pinned, not those of QQ groups",
+)
 NO_FILE_STORE = Reason(
     "官方平台没有群文件管理的接口，机器人只能把文件作为消息发送",
     "the official platform has no calls for a group's file store; a bot can only send a file as"
@@ -128,12 +142,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "send_group_sign",
         "set_group_sign",
     ),
-    NO_NOTICES: (
-        "_get_group_notice",
-        "_send_group_notice",
-        "_del_group_notice",
-        "_delete_group_notice",
-    ),
+    NO_NOTICE_LIST: ("_get_group_notice", "get_group_notice"),
     NO_FILE_STORE: (
         "delete_group_file",
         "create_group_file_folder",

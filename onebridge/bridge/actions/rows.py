@@ -5,7 +5,7 @@ the JSON schema of what it answers. ``table.py`` joins them; the dispatcher, the
 ``docs/reference/actions.md`` and ``get_supported_actions`` read nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
 from onebridge.qq.rest import QQRest
 from onebridge.store.ports import Store
+from onebridge.translate.shapes import GuildAs
 
 Params = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -48,6 +49,16 @@ class Self(Protocol):
         """What the guild world calls it."""
         ...
 
+    @property
+    def avatar(self) -> str:
+        """Address of its picture; empty if the platform did not tell."""
+        ...
+
+    @property
+    def own_openids(self) -> Set[str]:
+        """Everything that the platform calls it, as far as that is known."""
+        ...
+
 
 class Context(msgspec.Struct, frozen=True):
     """What the handlers of one account's actions work with.
@@ -63,6 +74,7 @@ class Context(msgspec.Struct, frozen=True):
         store: What was seen.
         status: What ``get_status`` answers.
         reconnect: Connects to the platform anew, after so many seconds.
+        now: The time by the platform's clock, in Unix seconds.
         app_name: What ``get_version_info`` says, unless a connection has its own.
     """
 
@@ -76,10 +88,11 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     status: Callable[[], dict[str, Any]]
     reconnect: Callable[[float], None]
+    now: Callable[[], float]
     app_name: str = "onebridge"
 
     @property
-    def guild_as(self) -> str:
+    def guild_as(self) -> GuildAs:
         """How channels are shown: as groups, or as go-cqhttp's guilds."""
         return self.messaging.settings.guild_as
 
