@@ -264,7 +264,7 @@ class Deferral:
             await self._end(stored, "failed", Retcode.REFUSED, f"it cannot be read: {error}")
             return True
         except ActionError as error:
-            if error.retcode is Retcode.BUSY:
+            if error.retcode == Retcode.BUSY:
                 self._stalled.add(place)
                 return False
             await self._end(stored, "failed", Retcode(error.retcode), error.wording)
@@ -289,7 +289,7 @@ class Deferral:
         waits = error.retcode in (Retcode.NO_CREDIT, Retcode.BUSY) and not too_many
         if waits and sending.is_untouched:
             await self._store.release_deferred(stored.id)
-            if error.retcode is Retcode.BUSY:
+            if error.retcode == Retcode.BUSY:
                 self._stalled.add(place)
             return False
         await self._end(stored, "failed", Retcode(error.retcode), error.wording)

@@ -104,7 +104,7 @@ class Messaging:
             try:
                 await self.posting.post(turn, sending)
             except ActionError as error:
-                if may_wait and error.retcode is Retcode.NO_CREDIT and sending.is_untouched:
+                if may_wait and error.retcode == Retcode.NO_CREDIT and sending.is_untouched:
                     return await self._deferral.keep(sending)
                 raise
         return accepted(sending)
