@@ -271,6 +271,7 @@ class Deferral:
             return True
         delivery = sending.delivery
         delivery.proactive = False
+        delivery.is_particular = True  # its replies are reserved beside it
         delivery.before = stored.taken
         delivery.take = self._reserve_for(stored.id)
         delivery.start_by = asyncio.get_running_loop().time() + PATIENCE

@@ -107,7 +107,19 @@ class Preparation:
             media=media,
         )
 
+        plans: dict[frozenset[Act], SendPlan] = {}
+
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+            # An `at` looks different by whom the message answers, and a message of several calls by
+            # how many replies there are.
+            if refusals in plans and (
+                not credits or (not names.user_ids and len(plans[refusals].calls) == 1)
+            ):
+                return plans[refusals]
+            plans[refusals] = plan_anew(credits, refusals)
+            return plans[refusals]
+
+        def plan_anew(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             known = msgspec.structs.replace(facts, credits=tuple(credits), refusals=refusals)
             return plan(segments, known)
 
@@ -131,7 +143,13 @@ class Preparation:
         # A plan that cannot be made is said now, not when the message's turn has come.
         plan_with((), frozenset())
         wanted = settings.proactive == "try"
-        delivery = Delivery(conversation, plan_with, order, wanted and abilities.proactive)
+        delivery = Delivery(
+            conversation,
+            plan_with,
+            order,
+            proactive=wanted and abilities.proactive,
+            is_particular=bool(answered or quick or authors or names.user_ids),
+        )
         if wanted and not abilities.proactive:
             delivery.why_not_first = NOT_ALLOWED_HERE
         return Sending(message_id, segments, delivery, settings=settings, hints=hints)

@@ -41,6 +41,8 @@ class Delivery(msgspec.Struct):
     order: Order
     proactive: bool
     """Whether it may go out without a credit."""
+    is_particular: bool = True
+    """Whether it prefers a credit to the newest, or looks different by whom it answers."""
     why_not_first: str = "delivery.proactive does not allow it to speak first"
     start_by: float = math.inf
     """Loop time after which it is not begun, nor waited for or repeated any more."""

@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from onebridge.delivery.attempt import Attempt, may_repeat, reply_key, same_pairs
-from onebridge.delivery.credits import choose
+from onebridge.delivery.credits import MARGIN, choose
 from onebridge.delivery.lanes import Turn
 from onebridge.delivery.message import REFUSALS as REFUSALS
 from onebridge.delivery.message import Delivery as Delivery
@@ -149,6 +149,14 @@ class Outbox:
         self, delivery: Delivery, refusals: frozenset[Act]
     ) -> tuple[SendPlan, Sequence[TakenCredit]]:
         """Plan with the credits there are, and reserve what the plan needs in one step."""
+        if not delivery.is_particular:
+            now = self._now()
+            plan = delivery.plan((), refusals)
+            taken = await self._store.take_newest(
+                delivery.conversation, len(plan.calls), now, open_until=now + MARGIN
+            )
+            if taken is not None:
+                return plan, taken
         while True:
             now = self._now()
             credits = delivery.order(
@@ -157,7 +165,7 @@ class Outbox:
             plan = delivery.plan(credits, refusals)
             if delivery.before:
                 return plan, same_pairs(plan, delivery)
-            wanted = choose(credits, min(len(plan.calls), sum(one.left for one in credits))) or ()
+            wanted = choose(credits, len(plan.calls))
             if len(wanted) < len(plan.calls) and not delivery.proactive:
                 raise NoCreditError(len(plan.calls), len(wanted), delivery.why_not_first)
             if not wanted:

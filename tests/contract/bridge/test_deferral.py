@@ -170,7 +170,7 @@ async def test_somebody_who_comes_to_a_guild_wakes_its_channels(
         running_bridge(sandbox, tmp_path, delivery=KEEP) as bridge,
         bridge.client() as client,
     ):
-        where = {"scene": "channel", "conversation": CHANNEL, "at_bot": True}
+        where: dict[str, Any] = {"scene": "channel", "conversation": CHANNEL, "at_bot": True}
         group = await heard(sandbox, client, **where)
         answers = await spoken(client, group, "1", "2", "3")
         assert answers[2]["retcode"] == 1
@@ -228,7 +228,7 @@ async def test_a_missing_right_to_markdown_is_learned_from_one_refusal(
     sandbox.world.bot().guild_markdown = False
     markdown = [{"type": "markdown", "data": {"content": "**好**"}}]
     async with running_bridge(sandbox, tmp_path) as bridge, bridge.client() as client:
-        where = {"scene": "channel", "conversation": CHANNEL, "at_bot": True}
+        where: dict[str, Any] = {"scene": "channel", "conversation": CHANNEL, "at_bot": True}
         group = await heard(sandbox, client, **where)
         for _ in range(2):
             answer = await client.call("send_group_msg", group_id=group, message=markdown)
