@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
-from onebridge.qq.calls import SendPlan
+from onebridge.qq.calls import PostMessage, SendPlan
 from onebridge.qq.codes import Act
 from onebridge.translate.compose import (
     Block,
@@ -21,6 +21,8 @@ from onebridge.translate.described import EVERYONE, describe, mention_text
 from onebridge.translate.escape import ZERO_WIDTH, clean
 from onebridge.translate.faces import face_text
 from onebridge.translate.facts import FILE_TYPES, MANNERS, Facts, Way, way_of
+from onebridge.translate.links import is_public_address
+from onebridge.translate.repack import smaller_forms
 from onebridge.translate.rich import (
     Json,
     button_labels,
@@ -122,7 +124,9 @@ class Draft:
             self._quote = reference
 
     def _add_media(self, index: int, segment: Segment) -> None:
-        self._blocks.append(Media(FILE_TYPES[segment.type], self._facts.media[index]))
+        named = next(filter(is_public_address, map(segment.get, ("file", "url"))), "")
+        prepared = self._facts.media[index]
+        self._blocks.append(Media(FILE_TYPES[segment.type], prepared, named))
 
     def _add_markdown(self, _index: int, segment: Segment) -> None:
         card = read_markdown(segment)
@@ -177,7 +181,11 @@ class Draft:
             if not (isinstance(block, Words) and block.shows_nothing)
         ]
         self._place_keyboard(blocks)
-        calls = Composer(self._facts, self._notes).compose(_joined(blocks), self._quote)
+        blocks = _joined(blocks)
+        calls = Composer(self._facts, self._notes).compose(blocks, self._quote)
+        left = sum(credit.left for credit in self._facts.credits)
+        if 0 < left < len(calls):
+            calls = self._repacked(blocks, calls, left)
         if not calls:
             raise self._nothing_left()
         if len(calls) > MOST_CALLS:
@@ -186,6 +194,21 @@ class Draft:
                 f"it would become {len(calls)} messages on QQ; at most {MOST_CALLS} are sent",
             )
         return SendPlan(calls, tuple(self._notes))
+
+    def _repacked(
+        self, blocks: list[Block], calls: tuple[PostMessage, ...], left: int
+    ) -> tuple[PostMessage, ...]:
+        """The closest form that the replies which are left can carry, else the smallest."""
+        smallest, notes = calls, self._notes
+        for form, note in smaller_forms(blocks, self._facts):
+            noted = {**self._notes, note: None}
+            smaller = Composer(self._facts, noted).compose(form, self._quote)
+            if len(smaller) < len(smallest):
+                smallest, notes = smaller, noted
+            if len(smallest) <= left:
+                break
+        self._notes = notes
+        return smallest
 
     def _place_keyboard(self, blocks: list[Block]) -> None:
         """A keyboard goes under the application's own markdown, else under the last text."""

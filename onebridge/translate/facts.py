@@ -52,6 +52,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     refusals: frozenset[Act] = frozenset()
 
     @property
+    def length_limit(self) -> int:
+        """Characters in one message; half of that once the platform found one too long."""
+        halved = Act.TOO_LONG in self.refusals
+        return max(1, self.text_limit // 2) if halved else self.text_limit
+
+    @property
     def scene(self) -> Scene:
         """Kind of the chat."""
         return self.conversation.scene
