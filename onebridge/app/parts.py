@@ -24,6 +24,7 @@ from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.recall_later import RecallLater
 from onebridge.bridge.sending import Call
+from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
@@ -207,6 +208,13 @@ def assemble(
         bot=me,
         people=People(me, store),
         messaging=messaging,
+        streams=Streams(
+            messaging=messaging,
+            posting=posting,
+            store=store,
+            post=rest.stream,
+            platform_now=platform_clock.now,
+        ),
         targets=targets,
         quick=quick,
         rest=rest,

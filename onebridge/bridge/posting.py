@@ -80,7 +80,7 @@ class Posting:
         settings: SendingSettings,
     ) -> None:
         self._bot = bot
-        self._outbox = outbox
+        self.outbox = outbox
         self._capabilities = capabilities
         self._recall_later = recall_later
         self._store = store
@@ -96,7 +96,7 @@ class Posting:
         """
         delivery = sending.delivery
         try:
-            await self._outbox.deliver(turn, delivery)
+            await self.outbox.deliver(turn, delivery)
         except REFUSALS as error:
             await self._settle(sending)
             raise refused(error, delivery, sending.message_id) from error

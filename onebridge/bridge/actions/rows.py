@@ -14,6 +14,7 @@ from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
+from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
 from onebridge.qq.rest import QQRest
@@ -49,6 +50,7 @@ class Context(msgspec.Struct, frozen=True):
         bot: The bot itself.
         people: Answers about people and groups, from the store.
         messaging: Sending, recalling, looking up.
+        streams: Messages that grow.
         targets: From ids to conversations and people.
         quick: Quick operations.
         rest: The platform's calls.
@@ -61,6 +63,7 @@ class Context(msgspec.Struct, frozen=True):
     bot: Self
     people: People
     messaging: Messaging
+    streams: Streams
     targets: Targets
     quick: QuickOperations
     rest: QQRest

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from onebridge.bridge.actions import extras, files, forwards, groups, guilds, messages, people
+from onebridge.bridge.actions import extras, files, forwards, groups, guilds, live, messages, people
 from onebridge.bridge.actions.rows import TEXT, Context, Params, Row, listed
 from onebridge.bridge.sending import Call
 
@@ -14,6 +14,7 @@ async def get_supported_actions(_context: Context, _call: Call, _params: Params)
 
 ROWS = (
     *messages.ROWS,
+    *live.ROWS,
     *forwards.ROWS,
     *people.ROWS,
     *groups.ROWS,
