@@ -5,7 +5,7 @@ from typing import Any
 
 from onebridge.qq.calls import UNKNOWN_AUDIT, Receipt
 from onebridge.qq.errors import PlatformError
-from onebridge.qq.http import Answer
+from onebridge.qq.http import Answer, Told
 from onebridge.qq.parsing import read_int, read_text, read_time
 
 _AUDIT_CODES = frozenset({304023, 304024})
@@ -25,8 +25,8 @@ def _audit_id(body: dict[str, Any]) -> str:
     return audit_id or UNKNOWN_AUDIT
 
 
-def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
-    """The JSON of a success, and its trace id; an accepted call that waits for an audit is one.
+def read_answer(endpoint: str, answer: Answer) -> Told:
+    """What a success tells; an accepted call that waits for an audit is one.
 
     Error bodies come in three shapes and with many a status, also 200 (qq-platform.md sections 1.4
     and 8.5).
@@ -47,13 +47,13 @@ def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
     message = ""
     if isinstance(data, dict):
         if _is_audit(data):
-            return data, trace_id or read_text(data.get("trace_id"))
+            return Told(data, trace_id or read_text(data.get("trace_id")), status)
         code = read_int(data.get("code"))
         err_code = read_int(data.get("err_code"))
         message = read_text(data.get("message"))
         trace_id = trace_id or read_text(data.get("trace_id"))
     if 200 <= status < 300 and not code and not err_code:
-        return data, trace_id
+        return Told(data, trace_id, status)
     raise PlatformError(
         endpoint,
         http_status=status,
@@ -74,10 +74,10 @@ def _retry_after(header: str) -> float | None:
     return seconds if 0 < seconds < math.inf else None
 
 
-def read_receipt(data: Any, trace_id: str) -> Receipt:
+def read_receipt(told: Told) -> Receipt:
     """What became of a message that was accepted, or waits for an audit."""
-    if not isinstance(data, dict):
-        data = {}
+    data: Any = told.data if isinstance(told.data, dict) else {}
+    trace_id = told.trace_id
     if _is_audit(data):
         return Receipt(audit_id=_audit_id(data), trace_id=trace_id)
     ext = data.get("ext_info")

@@ -30,7 +30,7 @@ from onebridge.qq.calls import (
     UploadMedia,
 )
 from onebridge.qq.errors import Act, PlatformError
-from onebridge.qq.http import Hosts, call_timeout, exchange
+from onebridge.qq.http import Hosts, Told, call_timeout, exchange
 from onebridge.qq.pacing import Pacer
 from onebridge.qq.parsing import read_int, read_text
 from onebridge.qq.routes import (
@@ -127,11 +127,10 @@ class QQRest:
         content_type, body = encode_message(call)
         path = conversation_path(call.conversation, "messages")
         draws = message_draws(call.conversation, proactive=call.reply is None)
-        return read_receipt(
-            *await self._call(
-                "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
-            )
+        told = await self._call(
+            "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
         )
+        return read_receipt(told)
 
     async def stream(self, part: StreamPart, start_by: float | None = None) -> Receipt:
         """Send one part of a message that grows; the first receipt's ``msg_id`` is its stream id.
@@ -139,9 +138,8 @@ class QQRest:
         Raises as ``post_message`` does.
         """
         path = conversation_path(part.conversation, "stream_messages")
-        return read_receipt(
-            *await self._call("POST", path, encode_json(stream_body(part)), start_by=start_by)
-        )
+        body = encode_json(stream_body(part))
+        return read_receipt(await self._call("POST", path, body, start_by=start_by))
 
     async def upload(self, call: UploadMedia) -> Upload:
         """Upload a file for group or C2C messages; nothing is sent to anybody.
@@ -157,7 +155,7 @@ class QQRest:
         else:
             body = encode_upload(call)
         path = conversation_path(call.conversation, "files")
-        data, _ = await self._call("POST", path, body, timeout=self._upload_timeout)
+        data = (await self._call("POST", path, body, timeout=self._upload_timeout)).data
         file_info = read_text(data.get("file_info")) if isinstance(data, dict) else ""
         if not file_info:
             raise MalformedPayloadError("upload", "file_info", "a non-empty string", data)
@@ -233,16 +231,19 @@ class QQRest:
     async def request(
         self, method: str, path: str, json: Any = None, *, start_by: float | None = None
     ) -> Any:
-        """Any other endpoint.
+        """Any other endpoint; the JSON of its answer, None if it had no body. See ``ask``."""
+        return (await self.ask(method, path, json, start_by=start_by)).data
+
+    async def ask(
+        self, method: str, path: str, json: Any = None, *, start_by: float | None = None
+    ) -> Told:
+        """Any other endpoint, with all that came back.
 
         Args:
             method: HTTP method.
             path: Path with query, its ids quoted.
             json: Body; None sends none.
             start_by: Loop time until which it may wait for its budget; None: ``PATIENCE`` from now.
-
-        Returns:
-            The JSON of the answer; None if it had no body.
 
         Raises:
             RateLimitedError: Its budget has no room by then; it was not made.
@@ -251,7 +252,7 @@ class QQRest:
             CredentialsError: The credentials are rejected.
         """
         body = None if json is None else encode_json(json)
-        return (await self._call(method, path, body, start_by=start_by))[0]
+        return await self._call(method, path, body, start_by=start_by)
 
     async def _call(
         self,
@@ -264,8 +265,8 @@ class QQRest:
         draws: Sequence[Draw] | None = None,
         start_by: float | None = None,
         on_way: OnWay = lambda _: None,
-    ) -> tuple[Any, str]:
-        """One call that counts; → (JSON, trace id).
+    ) -> Told:
+        """One call that counts.
 
         It is made again with a new token if the old one is refused, once, and when its budgets are
         open again if it was one too many, until ``start_by``. Nothing has happened then, so that
