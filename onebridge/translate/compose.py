@@ -6,12 +6,24 @@ is left to QQ, which shows it by itself, but only with text (qq-platform.md sect
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from onebridge.qq.calls import FileType, MsgType, PostMessage, PreparedMedia
+from onebridge.qq.calls import FileType, MsgType, PostMessage
 from onebridge.qq.codes import Act
+from onebridge.translate.blocks import (
+    Block,
+    Body,
+    CardBlock,
+    Embed,
+    Link,
+    Media,
+    Mention,
+    Picture,
+    Tag,
+    Words,
+)
 from onebridge.translate.escape import escape_markdown
 from onebridge.translate.facts import MANNERS, Facts, UrlPolicy
 from onebridge.translate.links import (
@@ -23,80 +35,11 @@ from onebridge.translate.links import (
     markdown_link,
     remove_urls,
 )
-from onebridge.translate.rich import Card, Json
+from onebridge.translate.rich import Json
 from onebridge.translate.text import Atom, split
 
 LABEL = 80
 """Characters of a URL that a link shows; the rest of a longer one says little."""
-
-
-class Mention(NamedTuple):
-    """Somebody by openid, and the text that stands for them where no mention can."""
-
-    openid: str
-    text: str
-
-
-class Tag(NamedTuple):
-    """One of the platform's own inline tags, in its final form."""
-
-    text: str
-
-
-class Picture(NamedTuple):
-    """An image by its public address, inside markdown."""
-
-    url: str
-
-
-class Words(msgspec.Struct):
-    """Text with what stands in it."""
-
-    parts: list[str | Mention | Tag | Picture] = []
-    keyboard: Json | None = None
-
-    def add(self, part: str | Mention | Tag | Picture) -> None:
-        """Add at the end; neighbouring strings become one."""
-        last = self.parts[-1] if self.parts else None
-        if isinstance(part, str) and isinstance(last, str):
-            self.parts[-1] = last + part
-        else:
-            self.parts.append(part)
-
-    @property
-    def shows_nothing(self) -> bool:
-        """Whether it is all blank."""
-        return not any(not isinstance(part, str) or part.strip() for part in self.parts)
-
-    @property
-    def mentions(self) -> list[Mention]:
-        """Who is mentioned."""
-        return [part for part in self.parts if isinstance(part, Mention)]
-
-
-class Media(NamedTuple):
-    """A prepared file, and its public address if it was named by one."""
-
-    kind: FileType
-    prepared: PreparedMedia
-    url: str = ""
-
-
-class Embed(NamedTuple):
-    """The platform's own embed, for guild scenes."""
-
-    embed: dict[str, Any]
-
-
-class CardBlock(NamedTuple):
-    """A markdown message that the application wrote."""
-
-    card: Card
-    keyboard: Json | None
-
-
-Body = Media | Embed | CardBlock
-Block = Words | Body
 
 
 class _Unit(msgspec.Struct):
@@ -252,9 +195,9 @@ class Composer:
 
     def _has_foreign_link(self, words: Words) -> bool:
         return self._url_policy == "markdown" and any(
-            has_foreign_url(part, self._facts.url_allow)
+            isinstance(part, Link)
+            or (isinstance(part, str) and has_foreign_url(part, self._facts.url_allow))
             for part in words.parts
-            if isinstance(part, str)
         )
 
     def _can_be_caption(self, words: Words) -> bool:
@@ -294,8 +237,12 @@ class Composer:
             if isinstance(part, str):
                 # The blank that people put after a mention goes with it.
                 flat.add(part.removeprefix(" ") if follows_dropped else part)
-            elif isinstance(part, Tag | Picture):
+            elif isinstance(part, Tag):
                 flat.add(part)
+            elif isinstance(part, Link):
+                flat.add(f"{part.label}\n{part.url}" if part.label != part.url else part.url)
+            elif isinstance(part, Picture):
+                flat.add(part.url)
             elif self._manner.has_tags:
                 flat.add(Tag(f"<@{part.openid}>"))
             elif part.openid == asker:
@@ -308,7 +255,7 @@ class Composer:
         atoms = [
             Atom(part.text, solid=True) if isinstance(part, Tag) else Atom(self._without_urls(part))
             for part in flat.parts
-            if not isinstance(part, Mention | Picture)
+            if isinstance(part, str | Tag)
         ]
         return split(atoms, self._manner.escape, self._facts.length_limit)
 
@@ -321,6 +268,8 @@ class Composer:
                 atoms.append(Atom(part.text, solid=True))
             elif isinstance(part, Picture):
                 atoms.append(Atom(markdown_image(part.url), solid=True))
+            elif isinstance(part, Link):
+                atoms.append(self._link_atom(part.url, part.label))
             elif self._url_policy == "markdown":
                 atoms += self._linked(part)
             else:
@@ -331,13 +280,18 @@ class Composer:
         end = 0
         for start, stop in find_urls(text):
             yield Atom(text[end:start])
-            url = text[start:stop]
-            label = url if len(url) <= LABEL else url[: LABEL - 1] + "…"
-            link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
-            fits = len(link.text) <= self._facts.length_limit
-            yield link if fits else Atom(break_all(url))
+            yield self._link_atom(text[start:stop], text[start:stop])
             end = stop
         yield Atom(text[end:])
+
+    def _link_atom(self, url: str, words: str) -> Atom:
+        """A link, or words where it is too long or not wanted."""
+        if self._url_policy != "markdown":
+            return Atom(self._without_urls(f"{words}\n{url}" if words != url else url))
+        line = " ".join(words.split())
+        label = line if len(line) <= LABEL else line[: LABEL - 1] + "…"
+        link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
+        return link if len(link.text) <= self._facts.length_limit else Atom(break_all(url))
 
     def _without_urls(self, text: str) -> str:
         """Plain text under the URL policy."""

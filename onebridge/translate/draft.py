@@ -7,16 +7,9 @@ from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
 from onebridge.qq.calls import PostMessage, SendPlan
 from onebridge.qq.codes import Act
-from onebridge.translate.compose import (
-    Block,
-    CardBlock,
-    Composer,
-    Embed,
-    Media,
-    Mention,
-    Tag,
-    Words,
-)
+from onebridge.translate.blocks import Block, CardBlock, Embed, Link, Media, Mention, Tag, Words
+from onebridge.translate.cards import read_card
+from onebridge.translate.compose import Composer
 from onebridge.translate.described import EVERYONE, describe, mention_text
 from onebridge.translate.escape import ZERO_WIDTH, clean
 from onebridge.translate.faces import face_text
@@ -68,6 +61,7 @@ class Draft:
             Way.KEYBOARD: self._add_keyboard,
             Way.BUTTONS: self._add_buttons,
             Way.EMBED: self._add_embed,
+            Way.CARD: self._add_card,
             Way.DESCRIBED: self._add_described,
             Way.UNSUPPORTED: self._add_unsupported,
             Way.LEFT_OUT: self._add_left_out,
@@ -150,6 +144,19 @@ class Draft:
             self._add_described(index, segment)
             return
         self._blocks.append(Embed(dict(segment.data)))
+
+    def _add_card(self, index: int, segment: Segment) -> None:
+        card = read_card(segment)
+        acts = self._facts.refusals
+        if card is None:
+            self._add_described(index, segment)
+        elif not MANNERS[self._facts.scene].has_tags:
+            self._words().add(Link(card.url, clean(card.title)))
+            self._say("".join(f"\n{line}" for line in card.lines))
+        elif acts.isdisjoint((Act.CARD_REFUSED, Act.URL_REFUSED)):
+            self._blocks.append(Embed(card.embed()))
+        else:
+            self._add_described(index, segment)
 
     def _add_described(self, _index: int, segment: Segment) -> None:
         self._say(describe(segment))

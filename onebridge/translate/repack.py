@@ -7,7 +7,7 @@ of a markdown message. Each form is tried in turn; the first that is small enoug
 from collections.abc import Iterator, Sequence
 
 from onebridge.qq.calls import FileType
-from onebridge.translate.compose import Block, Media, Picture, Words
+from onebridge.translate.blocks import Block, Media, Picture, Words
 from onebridge.translate.facts import MANNERS, Facts
 
 TEXT_TOGETHER = "the text stands together: fewer replies are left than the message would take"
