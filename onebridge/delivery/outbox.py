@@ -109,7 +109,11 @@ class Outbox:
                 delivery.failure = error
                 delivery.refused.append(error)
                 untouched = not delivery.receipts and not delivery.uncertain
-                wants_other = REACTIONS[error.act] is Reaction.REPLAN
+                wants_other = REACTIONS[error.act] is Reaction.REPLAN or (
+                    # A picture inside markdown that the platform could not fetch.
+                    error.act is Act.MEDIA
+                    and any(call.markdown is not None for call in delivery.calls)
+                )
                 if wants_other and error.act not in refusals and untouched:
                     counters[f"outbox.replanned.{error.act.value}"] += 1
                     refusals |= {error.act}

@@ -7,6 +7,7 @@ of a markdown message. Each form is tried in turn; the first that is small enoug
 from collections.abc import Iterator, Sequence
 
 from onebridge.qq.calls import FileType
+from onebridge.qq.codes import Act
 from onebridge.translate.blocks import Block, Media, Picture, Words
 from onebridge.translate.facts import MANNERS, Facts
 
@@ -19,7 +20,8 @@ PICTURES_IN_MARKDOWN = (
 def smaller_forms(blocks: Sequence[Block], facts: Facts) -> Iterator[tuple[list[Block], str]]:
     """Other forms of a message, the closest first, each with what is to be noted."""
     yield _text_together(blocks), TEXT_TOGETHER
-    if facts.may_use_markdown and MANNERS[facts.scene].uploads:
+    can_fetch = Act.MEDIA not in facts.refusals
+    if can_fetch and facts.may_use_markdown and MANNERS[facts.scene].uploads:
         yield _pictures_in_text(blocks), PICTURES_IN_MARKDOWN
 
 

@@ -66,8 +66,8 @@ def test_pictures_without_a_public_address_stay_files() -> None:
 def test_no_markdown_where_it_is_refused() -> None:
     message = f"一{image(ONE)}二{image(TWO)}三"
     assert len(send(message, **left(1), markdown=False).calls) == 2
-    refused = frozenset({Act.MARKDOWN_REFUSED})
-    assert len(send(message, **left(1), refusals=refused).calls) == 2
+    for act in (Act.MARKDOWN_REFUSED, Act.MEDIA):
+        assert len(send(message, **left(1), refusals=frozenset({act})).calls) == 2
 
 
 def test_speaking_first_is_not_packed() -> None:
