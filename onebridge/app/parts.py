@@ -17,6 +17,7 @@ from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.own_answers import OwnAnswers
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
@@ -95,8 +96,10 @@ class Self(Protocol):
 class Parts(msgspec.Struct, frozen=True):
     """The parts that whoever runs the account has to do with."""
 
+    settings: AccountSettings
     bot: Bot
     intake: Intake
+    own_answers: OwnAnswers
     messaging: Messaging
     actions: Actions
     quick: QuickOperations
@@ -105,7 +108,8 @@ class Parts(msgspec.Struct, frozen=True):
 
     def apply(self, config: Config) -> None:
         """Work with other settings: each is one value, replaced here and read when it is used."""
-        self.intake.settings = intake_settings(config)
+        self.intake.settings = intake_settings(config, self.settings)
+        self.own_answers.settings = config.auto_reply
         self.messaging.settings = sending_settings(config)
         self.messaging.remembered.message_format = config.onebot.message_format
         self.actions.strict = self.quick.at_sender = config.onebot.strict
@@ -179,16 +183,20 @@ def assemble(
         tasks=tasks,
         action_timeout=onebot.action_timeout,
     )
+    own_answers = OwnAnswers(
+        bot.call, ring=ring, tasks=tasks, clock=clock, settings=config.auto_reply
+    )
     intake = Intake(
         account=me.account,
         bot=me,
         store=store,
         ring=ring,
-        settings=intake_settings(config),
+        settings=intake_settings(config, settings),
         confirm=lambda shard, session_id, seq: shards.confirm(shard, session_id, seq),
         acknowledge=Acknowledgements(me.account, rest.acknowledge_interaction, tasks).start,
         clock=clock,
         traffic=me.traffic,
+        answer=own_answers.start,
     )
     shards = Shards(
         settings=settings,
@@ -203,4 +211,4 @@ def assemble(
         tasks=tasks,
     )
     connections = Connections(bot, config, store, platform_clock)
-    return Parts(bot, intake, messaging, actions, quick, connections, shards)
+    return Parts(settings, bot, intake, own_answers, messaging, actions, quick, connections, shards)

@@ -5,7 +5,7 @@ the first text after that; so that is the order.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import blake2b
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from onebridge.keys import AppId, Identity, IdKind
 from onebridge.onebot.segments import Segment, merge_texts, text
 from onebridge.qq.events import Card, MessageEvent, Quote
+from onebridge.translate.commands import Alias, reword
 from onebridge.translate.content import to_segments
 from onebridge.translate.scenes import SCENES
 
@@ -63,6 +64,7 @@ def message_segments(
     reply_to: int,
     mention_self: bool,
     strip_slash: bool,
+    aliases: Sequence[Alias] = (),
     record: int = 0,
 ) -> list[Segment]:
     """A received message.
@@ -75,6 +77,7 @@ def message_segments(
             where it stands, or in front where the platform took it out. Otherwise, and in private
             chats, there is none.
         strip_slash: Whether a command loses its slash.
+        aliases: Commands that are replaced by others.
         record: Number of the merged chat record that it is about; 0 for none.
     """
     is_group = SCENES[event.conversation.scene].chat is not None
@@ -94,8 +97,8 @@ def message_segments(
         keep=mention_self and is_group and event.event_type != _STRIPPED,
         lead=mention_self and calls_self,
     )
-    if strip_slash:
-        _strip_slash(segments, who.self_qq)
+    if strip_slash or aliases:
+        reword(segments, who.self_qq, aliases, strip_slash=strip_slash)
     if record:
         segments.append(Segment("forward", {"id": str(record)}))
     if reply_to:
@@ -175,18 +178,6 @@ def _without_repeats(segments: list[Segment], mentioned: Segment, *, keep: bool)
     if trim and placed and placed[-1].type == "text":
         placed[-1] = text(placed[-1].get("text").rstrip())
     return merge_texts(placed)
-
-
-def _strip_slash(segments: list[Segment], self_qq: str) -> None:
-    """Take the slash from a message that begins with one, behind the bot's mention or without."""
-    for index, segment in enumerate(segments[:2]):
-        if segment.type == "text":
-            said = segment.get("text")
-            if said.startswith("/") and len(said) > 1:
-                segments[index] = text(said[1:])
-            return
-        if segment.type != "at" or segment.get("qq") != self_qq:
-            return
 
 
 def _card_segment(card: Card) -> Segment:

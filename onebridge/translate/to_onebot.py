@@ -13,6 +13,7 @@ from onebridge.onebot.events import Notice, OneBotEvent, QQInfo, to_json
 from onebridge.onebot.segments import Segment
 from onebridge.qq.events import Author, MessageEvent, UnknownEvent
 from onebridge.store.records import ConversationSighting, EventKind, MessageRecord, Sighting
+from onebridge.translate.commands import Alias
 from onebridge.translate.content import mentioned_in
 from onebridge.translate.message import (
     Who,
@@ -37,11 +38,13 @@ class TranslationSettings(msgspec.Struct, frozen=True):
         mention_self: Messages that address the bot carry its ``at`` segment; otherwise every
             mention of the bot is taken out.
         strip_slash: ``/help`` arrives as ``help``.
+        aliases: Commands that arrive as others.
         guild_as: A channel's messages as those of a group, or as go-cqhttp's guild messages.
     """
 
     mention_self: bool = True
     strip_slash: bool = False
+    aliases: tuple[Alias, ...] = ()
     guild_as: GuildAs = "group"
 
 
@@ -165,6 +168,7 @@ def to_onebot(
                 reply_to=resolved.reply_to,
                 mention_self=settings.mention_self,
                 strip_slash=settings.strip_slash,
+                aliases=settings.aliases,
                 record=resolved.record,
             ),
             nickname=author.name or shown_name(resolved.author_name, author.openid),
