@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from onebridge.bridge.forwards import with_contents
 from onebridge.bridge.refusals import refused
 from onebridge.bridge.remembered import Remembered
 from onebridge.bridge.sending import (
@@ -203,6 +204,7 @@ class Messaging:
         self, conversation: Conversation, segments: Message, hints: Hints
     ) -> Sending:
         """Resolve and upload what the message refers to, before its turn comes."""
+        segments = await with_contents(segments, self.remembered)
         names = names_in(segments)
         people = await self._openids([*names.user_ids, *hints.user_ids])
         replied = {

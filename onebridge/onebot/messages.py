@@ -11,7 +11,9 @@ MAX_DEPTH = 32
 """Arrays within arrays that are still flattened."""
 
 
-def parse_message(value: Any, *, auto_escape: bool = False) -> list[Segment]:
+def parse_message(
+    value: Any, *, auto_escape: bool = False, place: str = "message"
+) -> list[Segment]:
     """The segments of a message in any of its shapes.
 
     Neighbouring texts are joined, empty texts and null values left out. Nodes keep their
@@ -20,6 +22,7 @@ def parse_message(value: Any, *, auto_escape: bool = False) -> list[Segment]:
     Args:
         value: A CQ string, an array of segments, one segment, or a number, which is text.
         auto_escape: A string is plain text, codes in it are not read.
+        place: What an error calls the message.
 
     Raises:
         ActionError: 1400, naming the place, what was expected there and what came.
@@ -29,7 +32,7 @@ def parse_message(value: Any, *, auto_escape: bool = False) -> list[Segment]:
             return [text(value)] if value else []
         return merge_texts(from_cq(value))
     segments: list[Segment] = []
-    _collect(value, "message", segments, 0)
+    _collect(value, place, segments, 0)
     return merge_texts(segments)
 
 
@@ -69,7 +72,11 @@ def _segment(value: dict[str, Any], place: str) -> Segment:
         raise _wrong(f"{place}.type", "the name of a segment", name)
     data = value.get("data")
     if data is None:
-        data = {}
+        # As Yunzai's plugins write segments: the keys stand beside the type.
+        data = {key: item for key, item in value.items() if key not in ("type", "data")}
+    if name == "node" and isinstance(data, list):
+        # Likewise: all nodes of a forward in one.
+        return Segment("forward", {"content": data})
     if not isinstance(data, dict):
         raise _wrong(f"{place}.data", "an object", data)
     if name == "text":

@@ -7,11 +7,12 @@ the first text after that; so that is the order.
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
 from onebridge.keys import AppId, Identity, IdKind
-from onebridge.onebot.segments import Segment, merge_texts, text
+from onebridge.onebot.segments import Segment, as_json, is_message_json, merge_texts, text
 from onebridge.qq.events import Card, MessageEvent, Quote
 from onebridge.translate.commands import Alias, reword
 from onebridge.translate.content import to_segments
@@ -121,8 +122,8 @@ def quoted_segments(event: MessageEvent, quote: Quote, who: Who) -> list[Segment
 def sent_segments(segments: Iterable[Segment]) -> list[Segment]:
     """A message that an application sent, as events show messages.
 
-    Every value is text, null values are left out, and contents of files become a digest: what was
-    said is remembered, not megabytes of base64.
+    Every value is text but the content of nodes, null values are left out, and contents of files
+    become a digest: what was said is remembered, not megabytes of base64.
     """
     return merge_texts(map(_sent_segment, segments))
 
@@ -197,8 +198,10 @@ def _sent_segment(segment: Segment) -> Segment:
     return Segment(segment.type, data)
 
 
-def _value(segment: Segment, key: str) -> str:
+def _value(segment: Segment, key: str) -> Any:
     value = segment.data[key]
+    if segment.type in ("node", "forward") and key == "content" and is_message_json(value):
+        return as_json(sent_segments(Segment(item["type"], item["data"]) for item in value))
     if isinstance(value, str | int | float):
         shown = segment.get(key)
     else:
