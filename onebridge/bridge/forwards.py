@@ -66,7 +66,7 @@ class _Contents:
         if self._count > MAX_NODES:
             raise ActionError(Retcode.BAD_REQUEST, f"a message takes at most {MAX_NODES} nodes")
         node: dict[str, Any] = {**_sender_of(data)}
-        if "time" in data:
+        if data.get("time"):
             node["time"] = data["time"]
         content = data.get("content", data.get("message"))
         if content is None:
@@ -149,7 +149,7 @@ def _item(node: Mapping[str, Any], said: Mapping[str, Any], *, as_text: bool) ->
     item: dict[str, Any] = {
         "type": "node",
         "data": {"user_id": str(number), "nickname": nickname, "content": content},
-        "time": int(time) if time.isascii() and time.isdecimal() else said["time"],
+        "time": (int(time) if time.isascii() and time.isdecimal() else 0) or said["time"],
         "message_type": said.get("message_type", "group"),
         "user_id": number,
         "sender": {"user_id": number, "nickname": nickname},
@@ -192,8 +192,10 @@ def _sender_of(holder: Mapping[str, Any]) -> dict[str, str]:
     for name, spellings in _SENDER.items():
         for spelling in spellings:
             told = [Segment("node", place).get(spelling) for place in places]
-            if any(told):
-                found[name] = next(filter(None, told))
+            # 0 is how AstrBot says that there is none.
+            told = [one for one in told if one not in ("", "0")]
+            if told:
+                found[name] = told[0]
                 break
     return found
 

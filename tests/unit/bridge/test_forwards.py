@@ -14,7 +14,10 @@ from onebridge.onebot.segments import as_json
 from onebridge.translate.forwards import MAX_DEPTH
 
 WORDS = [{"type": "text", "data": {"text": "早"}}]
-NODE: dict[str, Any] = {"type": "node", "data": {"user_id": "1094950020", "nickname": "小明", "content": WORDS}}
+NODE: dict[str, Any] = {
+    "type": "node",
+    "data": {"user_id": "1094950020", "nickname": "小明", "content": WORDS},
+}
 
 
 class Stored:
