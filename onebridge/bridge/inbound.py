@@ -14,7 +14,12 @@ from onebridge.onebot.events import to_json
 from onebridge.qq.events import ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.store.records import Grant, Inbound, MessageRecord
 from onebridge.translate.convert import Conversions
-from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of
+from onebridge.translate.notices import (
+    NoticeFacts,
+    notice_kind,
+    notice_of,
+    unknown_to_onebot,
+)
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,
@@ -23,7 +28,6 @@ from onebridge.translate.to_onebot import (
     quoted_message,
     sightings_in,
     to_onebot,
-    unknown_to_onebot,
 )
 from onebridge.translate.traces import audit_of, guild_of, references_of, sightings_of
 

@@ -5,13 +5,14 @@ resolves them all at once, and hands the answers to the functions that make valu
 """
 
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 
 import msgspec
 
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
-from onebridge.onebot.events import Notice, OneBotEvent, QQInfo, to_json
+from onebridge.onebot.events import OneBotEvent, to_json
 from onebridge.onebot.segments import Segment
-from onebridge.qq.events import Author, MessageEvent, UnknownEvent
+from onebridge.qq.events import Author, MessageEvent
 from onebridge.store.records import ConversationSighting, EventKind, MessageRecord, Sighting
 from onebridge.translate.commands import Alias
 from onebridge.translate.content import mentioned_in
@@ -128,7 +129,7 @@ def identities_in(event: MessageEvent, own_openids: Set[str]) -> tuple[Identity,
     if event.author.openid not in own_openids:
         found.append(_person(event))
     if row.chat is not None:
-        found.append(Identity(account, row.chat, chat_openid))
+        found.append(_identity(account, row.chat, chat_openid))
     if event.guild_id:
         found.append(Identity(account, IdKind.GUILD, event.guild_id))
     if event.mentions or event.quote is not None or "<" in event.content:
@@ -157,12 +158,12 @@ def to_onebot(
     is_own = author.openid in resolved.own_openids
     return shape(
         Said(
-            conversation=conversation,
-            self_id=resolved.self_id,
-            message_id=resolved.message_id,
-            user_id=_number_of(_person(event), resolved),
-            time=event.timestamp,
-            segments=message_segments(
+            conversation,
+            resolved.self_id,
+            resolved.message_id,
+            _number_of(_person(event), resolved),
+            event.timestamp,
+            message_segments(
                 event,
                 _who(event, resolved, settings.guild_as),
                 reply_to=resolved.reply_to,
@@ -171,7 +172,7 @@ def to_onebot(
                 aliases=settings.aliases,
                 record=resolved.record,
             ),
-            nickname=author.name or shown_name(resolved.author_name, author.openid),
+            author.name or shown_name(resolved.author_name, author.openid),
             post_type="message_sent" if is_own else "message",
             chat_id=_chat_id(resolved, conversation),
             target_id=resolved.self_id,
@@ -270,22 +271,6 @@ def sent_message(sent: SentMessage) -> OneBotEvent:
     )
 
 
-def unknown_to_onebot(event: UnknownEvent, self_id: int) -> Notice:
-    """A generic notice for an event that OneBot has no name for: its payload is under ``data``."""
-    return Notice(
-        int(event.timestamp),
-        self_id,
-        "notice",
-        {
-            "notice_type": "qq_event",
-            "sub_type": event.event_type.lower(),
-            "user_id": self_id,
-            "data": event.payload,
-            "qq": QQInfo(event.account, event.event_type, event.event_id),
-        },
-    )
-
-
 def sightings_in(event: MessageEvent, own_openids: Set[str] = frozenset()) -> tuple[Sighting, ...]:
     """Whom a message shows to be in its conversation: who wrote it, then who is mentioned."""
     conversation, author = event.conversation, event.author
@@ -335,7 +320,12 @@ def _role_of(author: Author) -> str:
 
 
 def _person(event: MessageEvent) -> Identity:
-    return Identity(event.account, IdKind.USER, event.author.openid)
+    return _identity(event.account, IdKind.USER, event.author.openid)
+
+
+@lru_cache(maxsize=4096)  # each event asks several times for the same two, as does the next one
+def _identity(account: AppId, kind: IdKind, openid: str) -> Identity:
+    return Identity(account, kind, openid)
 
 
 def _number_of(someone: Identity, resolved: Resolved) -> int:
@@ -345,7 +335,7 @@ def _number_of(someone: Identity, resolved: Resolved) -> int:
 
 
 def _is_bot(author: Identity) -> bool:
-    return author == bot_identity(author.account)
+    return author.openid == author.account and author.kind is IdKind.USER
 
 
 def _quoted_author(event: MessageEvent) -> Identity | None:
@@ -382,7 +372,7 @@ def _name_of(quoted: Identity, event: MessageEvent, resolved: Resolved) -> str:
 def _chat_id(resolved: Resolved, conversation: Conversation) -> int:
     account, scene, openid = conversation
     kind = SCENES[scene].chat
-    return 0 if kind is None else resolved.numbers[Identity(account, kind, openid)]
+    return 0 if kind is None else resolved.numbers[_identity(account, kind, openid)]
 
 
 def _who(event: MessageEvent, resolved: Resolved, guild_as: GuildAs) -> Who:

@@ -6,7 +6,9 @@ the ring, is closed; the others notice nothing.
 """
 
 import asyncio
+import struct
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -52,6 +54,11 @@ class ForwardLimits(NamedTuple):
 
 
 FORWARD_LIMITS = ForwardLimits()
+
+_TEXT_FRAME = 0x81
+"""A whole message (FIN) of text, RFC 6455 section 5.2."""
+
+_SHORT, _MEDIUM, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
 
 
 class ForwardWebSockets:
@@ -139,6 +146,7 @@ class _Connection:
         limits: ForwardLimits,
     ) -> None:
         self._transport = request.transport
+        self._drain = request.writer.drain
         self._peer = request.remote
         self.account = service.account
         self._socket = socket
@@ -216,10 +224,13 @@ class _Connection:
 
     async def _send(self, bodies: list[bytes]) -> bool:
         """Write frames; False if the client is gone, or was cut off because it does not read."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            return False
+        transport.write(text_frames(bodies))
         try:
             async with asyncio.timeout(self._limits.stall):
-                for body in bodies:
-                    await self._socket.send_frame(body, WSMsgType.TEXT)
+                await self._drain()
         except TimeoutError:
             counters["forward.stalled"] += 1
             log.warning("forward.stalled", account=self._service.account, peer=self._peer)
@@ -232,3 +243,21 @@ class _Connection:
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def text_frames(bodies: Iterable[bytes]) -> bytes:
+    """Messages as a server sends them: frames without a mask, ready for one write.
+
+    aiohttp writes each for itself, which takes nearly three times as long for a batch of events.
+    """
+    parts: list[bytes] = []
+    for body in bodies:
+        size = len(body)
+        if size < 126:
+            parts.append(_SHORT.pack(_TEXT_FRAME, size))
+        elif size < 1 << 16:
+            parts.append(_MEDIUM.pack(_TEXT_FRAME, 126, size))
+        else:
+            parts.append(_LONG.pack(_TEXT_FRAME, 127, size))
+        parts.append(body)
+    return b"".join(parts)
