@@ -44,6 +44,9 @@ ENCODE_ON_LOOP = 256 * 1024
 PATIENCE = 20.0
 """Seconds that a call without a deadline of its own waits for its budgets."""
 
+LONGEST_WAIT = 3600.0
+"""Seconds; an answer that asks for more is not believed: nothing here would ever be tried again."""
+
 SLOW_ANSWER = 2.0
 """Seconds; an answer that took longer says too little about the platform's clock."""
 
@@ -313,7 +316,7 @@ class QQRest:
         if 0 <= answered_at - asked_at <= SLOW_ANSWER:
             try:
                 platform_time = parsedate_to_datetime(date).timestamp() + 0.5
-            except ValueError:
+            except (ValueError, OverflowError):  # a year of twenty digits is the latter
                 return
             self._clock_offset = platform_time - (asked_at + answered_at) / 2
 
@@ -381,4 +384,4 @@ def _retry_after(header: str) -> float | None:
         seconds = float(header)
     except ValueError:
         return None
-    return seconds if 0 < seconds < math.inf else None
+    return min(seconds, LONGEST_WAIT) if 0 < seconds < math.inf else None

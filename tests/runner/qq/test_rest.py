@@ -29,7 +29,7 @@ from onebridge.qq.errors import (
     RateLimitedError,
 )
 from onebridge.qq.http import MAX_ANSWER_BYTES, Hosts, call_timeout
-from onebridge.qq.rest import QQRest
+from onebridge.qq.rest import LONGEST_WAIT, QQRest
 from onebridge.qq.token import AccessToken
 from tests.runner.qq.scripted_platform import Asked, ScriptedPlatform, SetClock, Silence, answer
 
@@ -243,6 +243,13 @@ async def test_a_useless_retry_after_is_none(
     assert caught.value.retry_after is None
 
 
+async def test_nobody_waits_for_years(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer({"code": 50055001}, 500, Retry_After="1e9"))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.retry_after == LONGEST_WAIT
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(401, {"code": 11244}), (400, {"err_code": 11244}), (401, None)]
 )
@@ -400,9 +407,10 @@ async def test_the_platforms_clock_is_learned(
     platform.script.append(answer(SENT, Date=formatdate(clock.now() + 90, usegmt=True)))
     await rest.post_message(CALL)
     assert rest.clock_offset == pytest.approx(90.5)
-    platform.script.append(answer(SENT, Date="not a date"))
-    await rest.post_message(CALL)
-    assert rest.clock_offset == pytest.approx(90.5)
+    for unreadable in ("not a date", f"Fri, 20 Nov {'9' * 20} 00:00:00 GMT"):
+        platform.script.append(answer(SENT, Date=unreadable))
+        await rest.post_message(CALL)
+        assert rest.clock_offset == pytest.approx(90.5)
 
 
 async def test_a_slow_answer_teaches_nothing(
