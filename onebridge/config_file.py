@@ -28,6 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
+from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
 NO_ACCOUNTS = (
@@ -141,24 +142,22 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("auto_reply", "overrides")
+        for name in ("auto_reply",)
         if getattr(config, name) != getattr(defaults, name)
+    ]
+    notes += [
+        f"overrides[{index}].commands: has no effect in this version yet"
+        for index, override in enumerate(config.overrides)
+        if override.commands
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)
     if commands != defaults.commands:
         notes.append("commands: only strip_slash has an effect in this version")
-    if config.delivery.proactive == "defer":
-        notes.append(
-            "delivery.proactive: defer is not available in this version yet; refuse is used"
-        )
     notes += [
         f"{part}.{name}: has no effect in this version yet"
         for part, name in (
             ("server", "console"),
             ("server", "metrics"),
-            ("delivery", "deferred_as"),
-            ("delivery", "defer_for"),
-            ("delivery", "recall_after"),
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
     ]
@@ -169,7 +168,7 @@ def without_effect(config: Config) -> list[str]:
     ]
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
-    return notes
+    return [*notes, *names_in_vain(config)]
 
 
 def _receives_callbacks(config: Config) -> bool:
@@ -288,6 +287,7 @@ def _impossible(config: Config) -> Iterator[str]:
         )
     yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
+    yield from impossible_roles(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"
 

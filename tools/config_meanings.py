@@ -32,11 +32,14 @@ MEANINGS = {
     "server.websocket": "Serve forward WebSocket.",
     "server.console": "Serve the web console.",
     "server.metrics": "Serve `/metrics` for Prometheus.",
-    "server.message_format": "As `onebot.message_format`, for forward connections.",
-    "server.report_self_message": "As `onebot.report_self_message`, for forward connections.",
-    "server.heartbeat_interval": "As `onebot.heartbeat_interval`, for forward connections.",
+    "server.message_format": "As `onebot.message_format`, for forward connections, streams "
+    "and polls.",
+    "server.report_self_message": "As `onebot.report_self_message`, for forward connections, "
+    "streams and polls.",
+    "server.heartbeat_interval": "As `onebot.heartbeat_interval`, for forward connections and "
+    "streams.",
     "server.app_name": "What `get_version_info` says here, for plugins that look at it.",
-    "server.filter": "Which events forward connections get; left out: all.",
+    "server.filter": "Which events forward connections, streams and polls get; left out: all.",
     "webhook": "The listener for the platform's signed callbacks; opened when an account needs it.",
     "webhook.host": "Address to listen on.",
     "webhook.port": "Port; the platform calls 80, 443, 8080 and 8443 only.",
@@ -70,9 +73,10 @@ MEANINGS = {
     "http_post[].message_format": "As `onebot.message_format`, for this application.",
     "http_post[].report_self_message": "As `onebot.report_self_message`, for this application.",
     "http_post[].heartbeat_interval": "As `onebot.heartbeat_interval`, for this application.",
-    "http_post[].app_name": "What `get_version_info` says to this application.",
+    "http_post[].app_name": "No effect: who is posted to calls through the HTTP API, so set "
+    "`server.app_name`.",
     "http_post[].filter": "Which events it gets; left out: all.",
-    "filter.types": "`message`, `notice`, `request`, `meta_event`, also with a detail: "
+    "filter.types": "`message`, `message_sent`, `notice`, `request`, also with a detail: "
     "`notice.group_increase`.",
     "filter.scenes": "Kinds of conversation.",
     "filter.groups": "Only these groups.",
@@ -113,8 +117,7 @@ MEANINGS = {
     "auto_reply.pause": "Pause before an answer.",
     "delivery": "How messages get through.",
     "delivery.proactive": "What happens to a message that no reply window is open for: send it "
-    "anyway and let the platform decide, keep it until a window opens (planned; until then "
-    "`defer` is `refuse`), or refuse it.",
+    "anyway and let the platform decide, keep it until a window opens, or refuse it.",
     "delivery.deferred_as": "How a kept message is answered: retcode 1, or as if it had been sent.",
     "delivery.defer_for": "How long a message is kept.",
     "delivery.urls": "Links, which the platform refuses unless registered: leave them, break them "
@@ -128,7 +131,10 @@ MEANINGS = {
     '`{"group": {"window": 300, "count": 5}}`.',
     "delivery.reply_limits.*.window": "How long a message may be replied to.",
     "delivery.reply_limits.*.count": "How often.",
-    "delivery.recall_after": "Recall every sent message after this time; left out: never.",
+    "delivery.recall_after": "Recall every sent message after this time, at most two minutes; left "
+    "out: never.",
+    "delivery.input_status": "Whether `set_input_status` shows that the bot is typing, which costs "
+    "one reply.",
     "delivery.max_pending_events": "Events kept for an application that is away.",
     "delivery.pending_event_age": "How long they are kept, by kind.",
     "delivery.pending_event_age.group": "Group messages and events.",
@@ -174,10 +180,7 @@ PLANNED = {
     "commands.denied_reply",
     "commands.deny",
     "commands.id_command",
-    "delivery.defer_for",
-    "delivery.deferred_as",
-    "delivery.recall_after",
-    "overrides",
+    "overrides[].commands",
     "server.console",
     "server.metrics",
 }

@@ -117,6 +117,11 @@ class Account:
         return self._profile.id
 
     @property
+    def avatar(self) -> str:
+        """Address of the bot's picture; empty if the platform did not tell."""
+        return self._profile.avatar
+
+    @property
     def shards(self) -> Sequence[ShardStatus]:
         """State of each shard."""
         return () if self._parts is None else self._parts.shards.statuses
@@ -289,6 +294,7 @@ class Account:
         )
         try:
             tasks.create_task(parts.intake.run(), name=f"intake {self.app_id}")
+            tasks.create_task(parts.deferral.run(), name=f"deferred {self.app_id}")
             self._outside.append(
                 tasks.create_task(parts.connections.run(), name=f"applications {self.app_id}")
             )

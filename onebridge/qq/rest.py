@@ -5,7 +5,6 @@ same as one too many has done nothing: its budget is held, and the same call is 
 """
 
 import asyncio
-import math
 import re
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -17,22 +16,31 @@ import aiohttp
 from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.answers import read_answer as read_answer
+from onebridge.qq.answers import read_receipt
 from onebridge.qq.budgets import Draw, endpoint_draws, message_draws
 from onebridge.qq.calls import (
-    UNKNOWN_AUDIT,
     BotProfile,
     GatewayInfo,
     PostMessage,
     RecallMessage,
     Receipt,
+    StreamPart,
     Upload,
     UploadMedia,
 )
 from onebridge.qq.errors import Act, PlatformError
-from onebridge.qq.http import Answer, Hosts, call_timeout, exchange
+from onebridge.qq.http import Hosts, Told, call_timeout, exchange
 from onebridge.qq.pacing import Pacer
-from onebridge.qq.parsing import read_int, read_text, read_time
-from onebridge.qq.routes import JSON, conversation_path, encode_json, encode_message, encode_upload
+from onebridge.qq.parsing import read_int, read_text
+from onebridge.qq.routes import (
+    JSON,
+    conversation_path,
+    encode_json,
+    encode_message,
+    encode_upload,
+    stream_body,
+)
 from onebridge.qq.token import AccessToken
 
 MIN_SEND_TIMEOUT = 5.0
@@ -43,9 +51,6 @@ ENCODE_ON_LOOP = 256 * 1024
 
 PATIENCE = 20.0
 """Seconds that a call without a deadline of its own waits for its budgets."""
-
-LONGEST_WAIT = 3600.0
-"""Seconds; an answer that asks for more is not believed: nothing here would ever be tried again."""
 
 SLOW_ANSWER = 2.0
 """Seconds; an answer that took longer says too little about the platform's clock."""
@@ -122,20 +127,19 @@ class QQRest:
         content_type, body = encode_message(call)
         path = conversation_path(call.conversation, "messages")
         draws = message_draws(call.conversation, proactive=call.reply is None)
-        data, trace_id = await self._call(
+        told = await self._call(
             "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
         )
-        if not isinstance(data, dict):
-            data = {}
-        if _is_audit(data):
-            return Receipt(audit_id=_audit_id(data), trace_id=trace_id)
-        ext = data.get("ext_info")
-        return Receipt(
-            msg_id=read_text(data.get("id")),
-            ref_idx=read_text(ext.get("ref_idx")) if isinstance(ext, dict) else "",
-            timestamp=read_time(data.get("timestamp"), 0.0),
-            trace_id=trace_id,
-        )
+        return read_receipt(told)
+
+    async def stream(self, part: StreamPart, start_by: float | None = None) -> Receipt:
+        """Send one part of a message that grows; the first receipt's ``msg_id`` is its stream id.
+
+        Raises as ``post_message`` does.
+        """
+        path = conversation_path(part.conversation, "stream_messages")
+        body = encode_json(stream_body(part))
+        return read_receipt(await self._call("POST", path, body, start_by=start_by))
 
     async def upload(self, call: UploadMedia) -> Upload:
         """Upload a file for group or C2C messages; nothing is sent to anybody.
@@ -151,7 +155,7 @@ class QQRest:
         else:
             body = encode_upload(call)
         path = conversation_path(call.conversation, "files")
-        data, _ = await self._call("POST", path, body, timeout=self._upload_timeout)
+        data = (await self._call("POST", path, body, timeout=self._upload_timeout)).data
         file_info = read_text(data.get("file_info")) if isinstance(data, dict) else ""
         if not file_info:
             raise MalformedPayloadError("upload", "file_info", "a non-empty string", data)
@@ -227,16 +231,19 @@ class QQRest:
     async def request(
         self, method: str, path: str, json: Any = None, *, start_by: float | None = None
     ) -> Any:
-        """Any other endpoint.
+        """Any other endpoint; the JSON of its answer, None if it had no body. See ``ask``."""
+        return (await self.ask(method, path, json, start_by=start_by)).data
+
+    async def ask(
+        self, method: str, path: str, json: Any = None, *, start_by: float | None = None
+    ) -> Told:
+        """Any other endpoint, with all that came back.
 
         Args:
             method: HTTP method.
             path: Path with query, its ids quoted.
             json: Body; None sends none.
             start_by: Loop time until which it may wait for its budget; None: ``PATIENCE`` from now.
-
-        Returns:
-            The JSON of the answer; None if it had no body.
 
         Raises:
             RateLimitedError: Its budget has no room by then; it was not made.
@@ -245,7 +252,7 @@ class QQRest:
             CredentialsError: The credentials are rejected.
         """
         body = None if json is None else encode_json(json)
-        return (await self._call(method, path, body, start_by=start_by))[0]
+        return await self._call(method, path, body, start_by=start_by)
 
     async def _call(
         self,
@@ -258,8 +265,8 @@ class QQRest:
         draws: Sequence[Draw] | None = None,
         start_by: float | None = None,
         on_way: OnWay = lambda _: None,
-    ) -> tuple[Any, str]:
-        """One call that counts; → (JSON, trace id).
+    ) -> Told:
+        """One call that counts.
 
         It is made again with a new token if the old one is refused, once, and when its budgets are
         open again if it was one too many, until ``start_by``. Nothing has happened then, so that
@@ -319,69 +326,3 @@ class QQRest:
             except (ValueError, OverflowError):  # a year of twenty digits is the latter
                 return
             self._clock_offset = platform_time - (asked_at + answered_at) / 2
-
-
-_AUDIT_CODES = frozenset({304023, 304024})
-
-
-def _is_audit(body: dict[str, Any]) -> bool:
-    return (
-        read_int(body.get("code")) in _AUDIT_CODES or read_int(body.get("err_code")) in _AUDIT_CODES
-    )
-
-
-def _audit_id(body: dict[str, Any]) -> str:
-    """``data.message_audit.audit_id``; a receipt must have one, or it would not say "pending"."""
-    data = body.get("data")
-    details = data.get("message_audit") if isinstance(data, dict) else None
-    audit_id = read_text(details.get("audit_id")) if isinstance(details, dict) else ""
-    return audit_id or UNKNOWN_AUDIT
-
-
-def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
-    """The JSON of a success, and its trace id; an accepted call that waits for an audit is one.
-
-    Error bodies come in three shapes and with many a status, also 200 (qq-platform.md sections 1.4
-    and 8.5).
-
-    Raises:
-        PlatformError: It is an error.
-    """
-    status = answer.status
-    trace_id = answer.headers.get("X-Tps-trace-ID", "")
-    try:
-        data = answer.json()
-    except ValueError:
-        text = answer.body[:200].decode("utf-8", "replace")
-        raise PlatformError(
-            endpoint, http_status=status, message=f"not JSON: {text!r}", trace_id=trace_id
-        ) from None
-    code = err_code = 0
-    message = ""
-    if isinstance(data, dict):
-        if _is_audit(data):
-            return data, trace_id or read_text(data.get("trace_id"))
-        code = read_int(data.get("code"))
-        err_code = read_int(data.get("err_code"))
-        message = read_text(data.get("message"))
-        trace_id = trace_id or read_text(data.get("trace_id"))
-    if 200 <= status < 300 and not code and not err_code:
-        return data, trace_id
-    raise PlatformError(
-        endpoint,
-        http_status=status,
-        code=code,
-        err_code=err_code,
-        message=message,
-        trace_id=trace_id,
-        retry_after=_retry_after(answer.headers.get("Retry-After", "")),
-    )
-
-
-def _retry_after(header: str) -> float | None:
-    """Seconds; None if there are none. The platform documents no such header (section 8.5)."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        return None
-    return min(seconds, LONGEST_WAIT) if 0 < seconds < math.inf else None

@@ -10,6 +10,7 @@ from aiohttp import web
 from onebridge.config import PlatformUrls
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.answers import LONGEST_WAIT
 from onebridge.qq.calls import (
     BotProfile,
     FileType,
@@ -29,7 +30,7 @@ from onebridge.qq.errors import (
     RateLimitedError,
 )
 from onebridge.qq.http import MAX_ANSWER_BYTES, Hosts, call_timeout
-from onebridge.qq.rest import LONGEST_WAIT, QQRest
+from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
 from tests.runner.qq.scripted_platform import Asked, ScriptedPlatform, SetClock, Silence, answer
 

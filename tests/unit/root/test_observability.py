@@ -9,7 +9,7 @@ import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
 from onebridge.errors import ConfigError
-from onebridge.observability import HIDDEN, Redactor, get_logger, redactor, set_up_logging
+from onebridge.observability import HIDDEN, Redactor, Seldom, get_logger, redactor, set_up_logging
 
 
 @pytest.fixture
@@ -99,3 +99,23 @@ def test_what_is_no_http_does_not_fill_the_log() -> None:
     assert [json.loads(line)["exception"] for line in out.getvalue().splitlines()] == [
         "ValueError: ours"
     ]
+
+
+def test_what_is_logged_seldom() -> None:
+    class Clock:
+        seconds = 0.0
+
+        def now(self) -> float:
+            return self.seconds
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    clock = Clock()
+    seldom = Seldom(60.0, clock)
+    assert [seldom.allows("one"), seldom.allows("one"), seldom.allows("two")] == [True, False, True]
+    clock.seconds = 59.9
+    assert not seldom.allows("one")
+    clock.seconds = 60.0
+    assert seldom.allows("one")
+    assert not seldom.allows("one")
