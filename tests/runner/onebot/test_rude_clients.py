@@ -101,6 +101,17 @@ async def test_who_is_refused_is_told_in_the_log_now_and_then(logs: list[dict[st
     assert not any(secret in str(logs) for secret in (SECRET, "wrong-"))
 
 
+async def test_a_connection_that_could_be_for_several_bots_is_told_in_the_log(
+    logs: list[dict[str, Any]],
+) -> None:
+    async with running_server(FakeService(1), FakeService(2, account="other")) as server:
+        for _ in range(3):
+            assert (await server.ask("GET", "/event", headers={"Upgrade": "websocket"}))[0] == 409
+    (entry,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert entry["event"] == "server.not_connected"
+    assert entry["reason"].endswith("connect to one of /1/event, /2/event")
+
+
 async def test_a_body_that_is_too_large() -> None:
     service = FakeService()
     async with running_server(service) as server:
