@@ -198,6 +198,7 @@ class DeliverySettings(Part, frozen=True):
     text_limit: Annotated[int, Meta(ge=100)] = 4000
     reply_limits: dict[Literal["group", "c2c", "channel", "dm"], ReplyLimit] = {}
     recall_after: PositiveSeconds | None = None
+    input_status: bool = False
     max_pending_events: Annotated[int, Meta(ge=1)] = 10000
     pending_event_age: PendingEventAge = PendingEventAge()
 

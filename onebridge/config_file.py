@@ -142,24 +142,22 @@ def without_effect(config: Config) -> list[str]:
     defaults = Config()
     notes = [
         f"{name}: has no effect in this version yet"
-        for name in ("auto_reply", "overrides")
+        for name in ("auto_reply",)
         if getattr(config, name) != getattr(defaults, name)
+    ]
+    notes += [
+        f"overrides[{index}].commands: has no effect in this version yet"
+        for index, override in enumerate(config.overrides)
+        if override.commands
     ]
     commands = msgspec.structs.replace(config.commands, strip_slash=False)
     if commands != defaults.commands:
         notes.append("commands: only strip_slash has an effect in this version")
-    if config.delivery.proactive == "defer":
-        notes.append(
-            "delivery.proactive: defer is not available in this version yet; refuse is used"
-        )
     notes += [
         f"{part}.{name}: has no effect in this version yet"
         for part, name in (
             ("server", "console"),
             ("server", "metrics"),
-            ("delivery", "deferred_as"),
-            ("delivery", "defer_for"),
-            ("delivery", "recall_after"),
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
     ]

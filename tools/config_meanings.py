@@ -117,8 +117,7 @@ MEANINGS = {
     "auto_reply.pause": "Pause before an answer.",
     "delivery": "How messages get through.",
     "delivery.proactive": "What happens to a message that no reply window is open for: send it "
-    "anyway and let the platform decide, keep it until a window opens (planned; until then "
-    "`defer` is `refuse`), or refuse it.",
+    "anyway and let the platform decide, keep it until a window opens, or refuse it.",
     "delivery.deferred_as": "How a kept message is answered: retcode 1, or as if it had been sent.",
     "delivery.defer_for": "How long a message is kept.",
     "delivery.urls": "Links, which the platform refuses unless registered: leave them, break them "
@@ -132,7 +131,10 @@ MEANINGS = {
     '`{"group": {"window": 300, "count": 5}}`.',
     "delivery.reply_limits.*.window": "How long a message may be replied to.",
     "delivery.reply_limits.*.count": "How often.",
-    "delivery.recall_after": "Recall every sent message after this time; left out: never.",
+    "delivery.recall_after": "Recall every sent message after this time, at most two minutes; left "
+    "out: never.",
+    "delivery.input_status": "Whether `set_input_status` shows that the bot is typing, which costs "
+    "one reply.",
     "delivery.max_pending_events": "Events kept for an application that is away.",
     "delivery.pending_event_age": "How long they are kept, by kind.",
     "delivery.pending_event_age.group": "Group messages and events.",
@@ -178,10 +180,7 @@ PLANNED = {
     "commands.denied_reply",
     "commands.deny",
     "commands.id_command",
-    "delivery.defer_for",
-    "delivery.deferred_as",
-    "delivery.recall_after",
-    "overrides",
+    "overrides[].commands",
     "server.console",
     "server.metrics",
 }

@@ -2,14 +2,17 @@
 
 from onebridge.bridge.inbound import IntakeSettings
 from onebridge.bridge.sending import SendingSettings
-from onebridge.config import Config
+from onebridge.config import Config, DeliverySettings
+from onebridge.config_overrides import Overridden, overridden
+from onebridge.keys import AppId
 from onebridge.translate.convert import Conversions
 from onebridge.translate.to_onebot import TranslationSettings
 
 
-def intake_settings(config: Config) -> IntakeSettings:
+def intake_settings(config: Config, account: AppId) -> IntakeSettings:
     """How events look, and which are reported."""
     onebot = config.onebot
+    delivery = delivery_settings(config, account).everywhere
     return IntakeSettings(
         translation=TranslationSettings(
             mention_self=onebot.mention_self,
@@ -23,14 +26,19 @@ def intake_settings(config: Config) -> IntakeSettings:
         report_bots=onebot.report_bots,
         report_unknown=onebot.report_unknown,
         interaction_ack=bool(onebot.interaction_ack),
-        reply_limits=dict(config.delivery.reply_limits.items()),
+        reply_limits=dict(delivery.reply_limits.items()),
     )
 
 
-def sending_settings(config: Config) -> SendingSettings:
+def delivery_settings(config: Config, account: AppId) -> Overridden[DeliverySettings]:
+    """How messages get through, for an account and its groups."""
+    return overridden(config, "delivery", account, lambda settings: settings)
+
+
+def sending_settings(config: Config, account: AppId) -> SendingSettings:
     """How messages go out, and how the bot's own look."""
     return SendingSettings(
-        delivery=config.delivery,
+        delivery=delivery_settings(config, account),
         report_self=reports_self(config),
         message_format=config.onebot.message_format,
         guild_as=config.onebot.guild_as,

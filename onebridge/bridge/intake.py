@@ -52,6 +52,7 @@ BATCH = 512
 
 Result = TypeVar("Result")
 Item = Dispatch | Undecodable
+Results = Sequence[Recorded | Duplicate]
 
 
 class IntakeStore(InboundStore, IdentityStore, MessageStore, PeopleStore, Protocol):
@@ -105,6 +106,7 @@ class Intake:
         acknowledge: Callable[[str], None],
         clock: Clock,
         traffic: Traffic | None = None,
+        opened: Callable[[Sequence[Inbound | DeadLetter], Results], None] = lambda _, __: None,
     ) -> None:
         self._account = account
         self._bot = bot
@@ -116,6 +118,7 @@ class Intake:
         self._acknowledge = acknowledge
         self._clock = clock
         self._traffic = traffic or Traffic()
+        self._opened = opened
         self._waiting: deque[_Waiting] = deque()
         self._callbacks: dict[str, asyncio.Event] = {}
         self._fresh_ids: dict[str, int] = {}
@@ -367,6 +370,7 @@ class Intake:
             self._callbacks.pop(callback.key, None)
             callback.durable.set()
         self._traffic.count(source_of(shard), items, results)
+        self._opened(items, results)  # what waits for a reply goes before what is said next
         self._publish(items, results)
         for place, interaction_id in batch.pressed:
             if isinstance(results[place], Recorded):
@@ -375,11 +379,7 @@ class Intake:
         if not self._undurable:
             self._drained.set()
 
-    def _publish(
-        self,
-        items: Sequence[Inbound | DeadLetter],
-        results: Sequence[Recorded | Duplicate],
-    ) -> None:
+    def _publish(self, items: Sequence[Inbound | DeadLetter], results: Results) -> None:
         published: list[LoggedEvent] = []
         for item, result in zip(items, results, strict=True):
             if type(item) is Inbound and type(result) is Recorded and result.log_seq:

@@ -304,7 +304,7 @@ def test_plans_keep_the_platforms_rules(
             assert "<@" not in call.content
         else:
             assert not call.file_info
-            assert call.content.strip() or call.image_data or call.markdown
+            assert call.content.strip() or call.image_data or call.markdown or call.embed
         if Act.MARKDOWN_REFUSED in acts:
             assert call.markdown is None
         if acts & {Act.MARKDOWN_REFUSED, Act.KEYBOARD_REFUSED}:
