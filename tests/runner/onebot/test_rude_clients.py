@@ -15,6 +15,7 @@ from onebridge.onebot.transports.ws_forward import ForwardLimits
 from tests.fakes_onebot import PATIENCE, FakeService, until
 from tests.runner.onebot.servers import RunningServer, running_server
 from tests.runner.onebot.test_forward import idle_client
+from tests.runner.onebot.test_updates import next_event
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "seeded-secret"
@@ -148,13 +149,12 @@ async def test_what_is_open_is_not_idle() -> None:
         server.session.get(f"{server.url}/events") as stream,
     ):
         assert b"connect" in await client.recv(decode=False)
-        await stream.content.readline()
+        assert (await next_event(stream))["sub_type"] == "connect"
         status, answer = await server.ask("GET", "/get_updates?timeout=0.2")
         assert (status, answer["data"]) == (200, [])
         service.say("still here")
         assert b"still here" in await client.recv(decode=False)
-        await stream.content.readline()
-        assert b"still here" in await stream.content.readline()
+        assert (await next_event(stream))["raw_message"] == "still here"
 
 
 async def test_so_many_requests_at_once() -> None:
