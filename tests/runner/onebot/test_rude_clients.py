@@ -144,13 +144,13 @@ async def test_a_connection_without_a_request_is_closed(content: bytes) -> None:
 async def test_what_is_open_is_not_idle() -> None:
     service = FakeService()
     async with (
-        running_server(service, http_limits=HttpLimits(idle=0.05)) as server,
+        running_server(service, http_limits=HttpLimits(idle=0.5)) as server,
         connect(server.ws_url, proxy=None) as client,
         server.session.get(f"{server.url}/events") as stream,
     ):
         assert b"connect" in await client.recv(decode=False)
         assert (await next_event(stream))["sub_type"] == "connect"
-        status, answer = await server.ask("GET", "/get_updates?timeout=0.2")
+        status, answer = await server.ask("GET", "/get_updates?timeout=1.2")
         assert (status, answer["data"]) == (200, [])
         service.say("still here")
         assert b"still here" in await client.recv(decode=False)
@@ -218,12 +218,13 @@ async def test_polls_are_answered_when_their_account_or_the_bridge_stops() -> No
             tasks.create_task(server.ask("GET", f"/{number}/get_updates?timeout=60"))
             for number in (1, 2)
         )
-        await asyncio.sleep(0.05)
-        server.app[UPDATES].close(first.account)
-        assert (await gone)[1]["data"] == []
+        updates = server.app[UPDATES]
+        # Again and again: a poll that has not arrived yet cannot be ended.
+        await until(lambda: updates.close(first.account) or gone.done())
+        assert gone.result()[1]["data"] == []
         assert not kept.done()
-        server.app[UPDATES].close()
-        assert (await kept)[1]["data"] == []
+        await until(lambda: updates.close() or kept.done())
+        assert kept.result()[1]["data"] == []
 
 
 async def test_a_client_that_is_gone_without_a_word_is_found() -> None:
