@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response, succeed
 from onebridge.onebot.frames import MAX_FRAME
 from onebridge.onebot.transports.http import HttpLimits
@@ -218,12 +219,16 @@ async def test_polls_are_answered_when_their_account_or_the_bridge_stops() -> No
             tasks.create_task(server.ask("GET", f"/{number}/get_updates?timeout=60"))
             for number in (1, 2)
         )
-        updates = server.app[UPDATES]
-        # Again and again: a poll that has not arrived yet cannot be ended.
-        await until(lambda: updates.close(first.account) or gone.done())
+
+        def is_ended(poll: asyncio.Task[Any], account: AppId | None) -> bool:
+            # Again and again: a poll that has not arrived yet cannot be ended.
+            server.app[UPDATES].close(account)
+            return poll.done()
+
+        await until(lambda: is_ended(gone, first.account))
         assert gone.result()[1]["data"] == []
         assert not kept.done()
-        await until(lambda: updates.close() or kept.done())
+        await until(lambda: is_ended(kept, None))
         assert kept.result()[1]["data"] == []
 
 
