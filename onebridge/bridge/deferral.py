@@ -22,6 +22,7 @@ from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.sending import Hints, Sending, kept
 from onebridge.clock import Clock
+from onebridge.delivery.capabilities import PROACTIVE
 from onebridge.delivery.credits import REPLY_LIMITS
 from onebridge.delivery.lanes import Lanes, Turn
 from onebridge.delivery.outbox import NoCreditError
@@ -37,6 +38,7 @@ from onebridge.store.records import (
     Duplicate,
     Inbound,
     Recorded,
+    ReplyBy,
     StoredDeferred,
     TakenCredit,
 )
@@ -57,6 +59,9 @@ ROUND = 15.0
 
 PATIENCE = 60.0
 """Seconds for which a kept message may hold up its lane."""
+
+SWITCHED_ON = ("GROUP_MSG_RECEIVE:", "C2C_MSG_RECEIVE:")
+"""Ids of events that tell that the bot may speak first now (qq-platform.md section 6.1)."""
 
 AT_ONCE = 16
 """Queues that are sent from at a time."""
@@ -163,12 +168,17 @@ class Deferral:
 
         A right to reply in a whole guild is good in all its channels.
         """
-        if not self._waiting:
-            return
         for item, result in zip(items, results, strict=True):
-            if isinstance(item, DeadLetter) or isinstance(result, Duplicate) or not item.grant:
+            grant = item.grant if isinstance(item, Inbound) else None
+            if grant is None or isinstance(result, Duplicate):
                 continue
-            grant = item.grant
+            if grant.by is ReplyBy.EVENT_ID and grant.reply_id.startswith(SWITCHED_ON):
+                self._tasks.create_task(
+                    self._preparation.capabilities.worked(grant.conversation, PROACTIVE),
+                    name="allowed to speak first",
+                )
+            if not self._waiting:
+                continue
             if grant.guild_wide:
                 for place in [one for one in self._waiting if one.scene is Scene.CHANNEL]:
                     self._start(place)
