@@ -185,9 +185,12 @@ class Deferral:
             elif grant.conversation in self._waiting:
                 self._start(grant.conversation)
 
+    async def load(self) -> None:
+        """Learn where messages wait from before; until then new ones might overtake them."""
+        self._waiting.update(await self._store.deferred_conversations(self._account))
+
     async def run(self) -> None:
         """Send what a restart made possible or interrupted, and let go of what is too old."""
-        self._waiting.update(await self._until_stored(self._load))
         for place in tuple(self._waiting):
             self._start(place)
         async for _ in ticks(ROUND):
@@ -195,32 +198,20 @@ class Deferral:
             for place in stalled:
                 self._start(place)
             if self._waiting:
-                await self._until_stored(self._expire)
+                await self._expire()
 
-    async def _load(self) -> list[Conversation]:
-        await self._expire()
-        return await self._store.deferred_conversations(self._account)
-
-    async def _expire(self) -> list[Conversation]:
-        expired = await self._store.expire_deferred(self._account, self._clock.now())
-        for one in expired:
-            await self._settle(
-                one,
-                "expired",
-                Retcode.NO_CREDIT,
-                "nobody wrote before it was too old (delivery.defer_for)",
-            )
-        return []
-
-    async def _until_stored(
-        self, use: Callable[[], Awaitable[list[Conversation]]]
-    ) -> list[Conversation]:
-        """Do something with the store; one that is away is asked again in the next round."""
+    async def _expire(self) -> None:
         try:
-            return await use()
+            expired = await self._store.expire_deferred(self._account, self._clock.now())
+            for one in expired:
+                await self._settle(
+                    one,
+                    "expired",
+                    Retcode.NO_CREDIT,
+                    "nobody wrote before it was too old (delivery.defer_for)",
+                )
         except StoreError as error:
             log.warning("deferred.store_unavailable", account=self._account, error=str(error))
-            return []
 
     def _start(self, place: Conversation) -> None:
         """Take the queue's place in the lane at once, before whatever is said next."""
