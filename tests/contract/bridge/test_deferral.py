@@ -29,8 +29,8 @@ KEEP: dict[str, Any] = {
     "proactive": "defer",
     "deferred_as": "async",
     "reply_limits": {
-        "group": {"window": 12.0, "count": 2},
-        "channel": {"window": 12.0, "count": 2},
+        "group": {"window": 120.0, "count": 2},
+        "channel": {"window": 120.0, "count": 2},
     },
 }
 

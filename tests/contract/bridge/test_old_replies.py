@@ -10,7 +10,8 @@ import pytest
 from onebridge.sandbox.server import Sandbox
 from tests.contract.bridge.harness import GROUP, MING, Client, running_bridge, running_sandbox
 
-WINDOW = {"group": {"window": 11.0, "count": 2}}
+TWO = {"group": {"window": 120.0, "count": 2}}
+SHORT = {"group": {"window": 13.0, "count": 2}}
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def client(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Client]:
-    settings: dict[str, Any] = {"delivery": {"reply_limits": WINDOW}}
+    settings: dict[str, Any] = {"delivery": {"reply_limits": TWO}}
     async with running_bridge(sandbox, tmp_path, **settings) as bridge, bridge.client() as one:
         yield one
 
@@ -32,15 +33,17 @@ async def heard(sandbox: Sandbox, client: Client, text: str, user: str = MING) -
 
 
 async def test_the_next_message_is_replied_to_and_the_old_one_quoted(
-    sandbox: Sandbox, client: Client
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    old = await heard(sandbox, client, "很久以前")
-    quoted = next(one for one in sandbox.world.messages.values() if "很久以前" in one.text)
-    # Replies with less than ten seconds left are not begun.
-    await asyncio.sleep(1.5)
-    new = await heard(sandbox, client, "刚才")
-    message = f"[CQ:reply,id={old['message_id']}]答"
-    answer = await client.call("send_group_msg", group_id=old["group_id"], message=message)
+    settings: dict[str, Any] = {"delivery": {"reply_limits": SHORT}}
+    async with running_bridge(sandbox, tmp_path, **settings) as bridge, bridge.client() as client:
+        old = await heard(sandbox, client, "很久以前")
+        quoted = next(one for one in sandbox.world.messages.values() if "很久以前" in one.text)
+        # Replies with less than ten seconds left are not begun.
+        await asyncio.sleep(3.1)
+        new = await heard(sandbox, client, "刚才")
+        message = f"[CQ:reply,id={old['message_id']}]答"
+        answer = await client.call("send_group_msg", group_id=old["group_id"], message=message)
     assert answer["status"] == "ok"
     (post,) = sandbox.world.posts
     assert post.body["msg_id"] == new["qq"]["msg_id"]
