@@ -223,7 +223,8 @@ class Account:
         """Ask the platform or the store until it answers; only rejected credentials end it."""
         passing = Backoff(1.0, 60.0)
         refused = Backoff(REFUSED_DELAY, REFUSED_MAX_DELAY)
-        before = self.state
+        # Asked again after a failure, it begins anew: what had failed is over.
+        before = AccountState.RUNNING if self.state is AccountState.FAILED else self.state
         while True:
             try:
                 known = await ask()
