@@ -48,7 +48,7 @@ class AccountSettings(Part, frozen=True):
     receive: Literal["websocket", "webhook", "both"] = "websocket"
     intents: Literal["auto"] | tuple[str, ...] = "auto"
     shards: Literal["auto"] | ShardChoice = "auto"
-    owners: tuple[str, ...] = ()
+    owners: tuple[str | int, ...] = ()
     platform: Literal["official", "official-sandbox", "embedded"] | PlatformUrls = "official"
 
 
@@ -160,11 +160,18 @@ class ConvertSettings(Part, frozen=True):
     push_switch_to_message: bool = False
 
 
+class AutoReplyRule(Part, frozen=True):
+    """What is answered to messages that a regular expression finds something in."""
+
+    pattern: str
+    reply: str
+
+
 class AutoReplySettings(Part, frozen=True):
     """Answers of the bridge's own, when no application can."""
 
     when: Literal["never", "away", "always"] = "never"
-    rules: tuple[dict[str, str], ...] = ()
+    rules: tuple[AutoReplyRule, ...] = ()
     default: str = ""
     per_user_per_hour: Count = 3
     pause: Seconds = 1.0

@@ -28,6 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
+from onebridge.config_checks import impossible_rules
 from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
@@ -144,30 +145,12 @@ def without_effect(config: Config) -> list[str]:
     """Settings that were changed but that this version does not act on yet, in words."""
     defaults = Config()
     notes = [
-        f"{name}: has no effect in this version yet"
-        for name in ("auto_reply",)
-        if getattr(config, name) != getattr(defaults, name)
-    ]
-    notes += [
-        f"overrides[{index}].commands: has no effect in this version yet"
-        for index, override in enumerate(config.overrides)
-        if override.commands
-    ]
-    commands = msgspec.structs.replace(config.commands, strip_slash=False)
-    if commands != defaults.commands:
-        notes.append("commands: only strip_slash has an effect in this version")
-    notes += [
         f"{part}.{name}: has no effect in this version yet"
         for part, name in (
             ("server", "console"),
             ("server", "metrics"),
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
-    ]
-    notes += [
-        f"accounts[{index}].owners: has no effect in this version yet"
-        for index, account in enumerate(config.accounts)
-        if account.owners
     ]
     if (config.delivery.recall_after or 0.0) > RECALL_WINDOW:
         notes.append(
@@ -295,6 +278,7 @@ def _impossible(config: Config) -> Iterator[str]:
         )
     yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
+    yield from impossible_rules(config)
     yield from impossible_roles(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"

@@ -19,6 +19,7 @@ from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.deferral import Deferral
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.own_answers import OwnAnswers
 from onebridge.bridge.people import People
 from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
@@ -115,8 +116,10 @@ class Self(Protocol):
 class Parts(msgspec.Struct, frozen=True):
     """The parts that whoever runs the account has to do with."""
 
+    settings: AccountSettings
     bot: Bot
     intake: Intake
+    own_answers: OwnAnswers
     messaging: Messaging
     deferral: Deferral
     actions: Actions
@@ -126,9 +129,10 @@ class Parts(msgspec.Struct, frozen=True):
 
     def apply(self, config: Config) -> None:
         """Work with other settings: each is one value, replaced here and read when it is used."""
-        account = self.bot.account
-        self.intake.settings = intake_settings(config, account)
-        self.messaging.apply(sending_settings(config, account))
+        sending = sending_settings(config, self.bot.account)
+        self.intake.settings = intake_settings(config, self.settings)
+        self.own_answers.settings = config.auto_reply
+        self.messaging.apply(sending)
         self.actions.strict = self.quick.at_sender = config.onebot.strict
         self.actions.pace.interval = config.onebot.rate_limit_interval
         self.bot.action_timeout = config.onebot.action_timeout
@@ -247,17 +251,21 @@ def assemble(
         tasks=tasks,
         action_timeout=onebot.action_timeout,
     )
+    own_answers = OwnAnswers(
+        bot.call, ring=ring, tasks=tasks, clock=clock, settings=config.auto_reply
+    )
     intake = Intake(
         account=me.account,
         bot=me,
         store=store,
         ring=ring,
-        settings=intake_settings(config, me.account),
+        settings=intake_settings(config, settings),
         confirm=lambda shard, session_id, seq: shards.confirm(shard, session_id, seq),
         acknowledge=Acknowledgements(me.account, rest.acknowledge_interaction, tasks).start,
         clock=clock,
         traffic=me.traffic,
         opened=deferral.opened,
+        answer=own_answers.start,
     )
     shards = Shards(
         settings=settings,
@@ -272,4 +280,15 @@ def assemble(
         tasks=tasks,
     )
     connections = Connections(bot, config, store, platform_clock)
-    return Parts(bot, intake, messaging, deferral, actions, quick, connections, shards)
+    return Parts(
+        settings,
+        bot,
+        intake,
+        own_answers,
+        messaging,
+        deferral,
+        actions,
+        quick,
+        connections,
+        shards,
+    )

@@ -1,24 +1,37 @@
 """What each part needs of the configuration."""
 
+from onebridge.bridge.commands import AutoReplies, Commands, command_rules
 from onebridge.bridge.inbound import IntakeSettings
 from onebridge.bridge.sending import SendingSettings
-from onebridge.config import Config, DeliverySettings
+from onebridge.config import AccountSettings, CommandSettings, Config, DeliverySettings
 from onebridge.config_overrides import Overridden, overridden
 from onebridge.keys import AppId
 from onebridge.translate.convert import Conversions
 from onebridge.translate.to_onebot import TranslationSettings
 
 
-def intake_settings(config: Config, account: AppId) -> IntakeSettings:
-    """How events look, and which are reported."""
+def intake_settings(config: Config, account: AccountSettings) -> IntakeSettings:
+    """How an account's events look, which are reported, and what the bridge answers itself."""
     onebot = config.onebot
-    delivery = delivery_settings(config, account).everywhere
+    delivery = delivery_settings(config, AppId(account.app_id)).everywhere
+    translation = TranslationSettings(mention_self=onebot.mention_self, guild_as=onebot.guild_as)
+    rules = overridden(
+        config,
+        "commands",
+        account.app_id,
+        lambda settings: command_rules(settings, translation),
+    )
+    commands = None
+    if (
+        rules.has_groups
+        or rules.everywhere.settings != CommandSettings()
+        or config.auto_reply.when != "never"
+    ):
+        commands = Commands(
+            rules, frozenset(map(str, account.owners)), AutoReplies(config.auto_reply)
+        )
     return IntakeSettings(
-        translation=TranslationSettings(
-            mention_self=onebot.mention_self,
-            strip_slash=config.commands.strip_slash,
-            guild_as=onebot.guild_as,
-        ),
+        translation=translation,
         conversions=Conversions(
             buttons=config.convert.button_to_message,
             switches=config.convert.push_switch_to_message,
@@ -27,6 +40,7 @@ def intake_settings(config: Config, account: AppId) -> IntakeSettings:
         report_unknown=onebot.report_unknown,
         interaction_ack=bool(onebot.interaction_ack),
         reply_limits=dict(delivery.reply_limits.items()),
+        commands=commands,
     )
 
 

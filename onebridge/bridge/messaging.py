@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from onebridge.bridge.deferral import Deferral
+from onebridge.bridge.forwards import with_contents
 from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.refusals import refused
@@ -92,6 +93,7 @@ class Messaging:
             turn = self.lanes.enter(conversation)
         with turn:
             call.request.release()
+            segments = await with_contents(segments, self.remembered)
             sending = await self.preparation.prepare(turn.conversation, segments, hints)
             sending.delivery.start_by = call.start_by
             call.sending = sending

@@ -188,7 +188,7 @@ async def test_one_group_has_its_own_choice(sandbox: Sandbox, tmp_path: Path) ->
     general = {**KEEP, "proactive": "refuse"}
     overrides = [
         {"account": "102000001", "group": GROUP, "delivery": {"proactive": "defer"}},
-        {"account": "102000002", "delivery": {"proactive": "try"}},
+        {"group": "of another bot", "delivery": {"proactive": "try"}},
     ]
     other = sandbox.world.add_group("另一个群", {MING: "owner"})
     async with (
