@@ -21,6 +21,7 @@ from onebridge.qq.http import Hosts
 from onebridge.qq.rest import QQRest
 from onebridge.qq.shard import ShardState, ShardStatus
 from onebridge.qq.token import AccessToken
+from onebridge.store.records import Capability
 from onebridge.supervision import Backoff, pause
 
 log = get_logger(__name__)
@@ -151,6 +152,12 @@ class Account:
         stat = self.traffic.stat(sum(shard.reconnects for shard in self.shards))
         good = online and self.state is AccountState.RUNNING
         return {"online": online, "good": good, "stat": stat}
+
+    async def capabilities(self) -> list[tuple[str, Capability]]:
+        """What the bot turned out to be allowed or not, each with where: a scene, or a chat."""
+        if self._parts is None:
+            return []
+        return await self._parts.messaging.preparation.capabilities.known()
 
     def apply(self, config: Config) -> None:
         """Work with other settings from now on; the account's own are for the next start."""
