@@ -8,7 +8,7 @@ from onebridge.bridge.refusals import refused
 from onebridge.bridge.sending import Hints, Sending, reply_id_of
 from onebridge.config import DeliverySettings
 from onebridge.config_overrides import Overridden
-from onebridge.delivery.capabilities import Abilities, Capabilities
+from onebridge.delivery.capabilities import Capabilities
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.outbox import REFUSALS, Delivery
 from onebridge.errors import ActionError, MalformedPayloadError, MediaError
@@ -93,18 +93,22 @@ class Preparation:
         message_id = message_id or (await self._store.allot_message_ids(1))[0]
         settings = await self.settings_of(conversation)
         abilities = await self.capabilities.of(conversation)
-        references = {
-            number: reference
-            for number, record in replied.items()
-            if (reference := _reference(record))
-        }
-        facts = _facts(conversation, settings, abilities)
-        facts = msgspec.structs.replace(
-            facts,
+        facts = Facts(
+            conversation=conversation,
             self_id=self._self_id,
             openid_by_number=people,
-            references=references,
+            references={
+                number: reference
+                for number, record in replied.items()
+                if (reference := _reference(record))
+            },
             media=media,
+            text_limit=settings.text_limit,
+            urls=settings.urls,
+            url_allow=settings.url_allow,
+            unsupported=settings.unsupported,
+            markdown=abilities.markdown,
+            keyboard=abilities.keyboard,
         )
 
         plans: dict[frozenset[Act], SendPlan] = {}
@@ -184,19 +188,6 @@ class Preparation:
         except REFUSALS as error:
             raise refused(error, retcode=Retcode.MEDIA) from error
         return prepared
-
-
-def _facts(conversation: Conversation, settings: DeliverySettings, abilities: Abilities) -> Facts:
-    return Facts(
-        conversation=conversation,
-        self_id=0,
-        text_limit=settings.text_limit,
-        urls=settings.urls,
-        url_allow=settings.url_allow,
-        unsupported=settings.unsupported,
-        markdown=abilities.markdown,
-        keyboard=abilities.keyboard,
-    )
 
 
 def _reference(record: MessageRecord) -> str:
