@@ -129,10 +129,9 @@ class Parts(msgspec.Struct, frozen=True):
 
     def apply(self, config: Config) -> None:
         """Work with other settings: each is one value, replaced here and read when it is used."""
-        sending = sending_settings(config, self.bot.account)
         self.intake.settings = intake_settings(config, self.settings)
         self.own_answers.settings = config.auto_reply
-        self.messaging.apply(sending)
+        self.messaging.apply(sending_settings(config, self.bot.account))
         self.actions.strict = self.quick.at_sender = config.onebot.strict
         self.actions.pace.interval = config.onebot.rate_limit_interval
         self.bot.action_timeout = config.onebot.action_timeout
@@ -265,7 +264,7 @@ def assemble(
         clock=clock,
         traffic=me.traffic,
         opened=deferral.opened,
-        answer=own_answers.start,
+        answered=own_answers.recorded,
     )
     shards = Shards(
         settings=settings,
