@@ -19,7 +19,7 @@ help:
 	@echo "make lint    the same without the tests"
 	@echo "make format  put the code into its format"
 	@echo "make docs    write the generated pages of docs/reference anew"
-	@echo "make bench   run benchmarks/ingress.py"
+	@echo "make bench   measure events and sends beside a plain relay and a bare client"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/.installed
@@ -43,6 +43,7 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingress.py
+	$(BIN)/python -m benchmarks.egress
 
 clean:
 	rm -rf $(VENV) $(KOISHI)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache \

@@ -16,6 +16,10 @@ Count = Annotated[int, Meta(ge=0)]
 Format = Literal["array", "string"]
 
 
+MAX_SHARDS = 256
+"""Shards of one account; nearly every bot is told one."""
+
+
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every part of the configuration: frozen, strict about keys."""
 
@@ -31,7 +35,7 @@ class PlatformUrls(Part, frozen=True):
 class ShardChoice(Part, frozen=True):
     """An explicit choice of shards: which of how many this process runs."""
 
-    count: Annotated[int, Meta(ge=1)]
+    count: Annotated[int, Meta(ge=1, le=MAX_SHARDS)]
     ids: tuple[Annotated[int, Meta(ge=0)], ...]
 
 

@@ -26,6 +26,7 @@ from onebridge.config import (
     Part,
     PlatformUrls,
     ReverseWebSocketSettings,
+    ShardChoice,
 )
 from onebridge.errors import ConfigError
 
@@ -49,12 +50,7 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     Raises:
         ConfigError: With every fault found.
     """
-    env: dict[str, str] = {
-        key: value
-        for key, value in dotenv_values(path.parent / ".env").items()
-        if value is not None
-    }
-    env.update(os.environ if environ is None else environ)
+    env = {**_dotenv(path.parent / ".env"), **(os.environ if environ is None else environ)}
     try:
         raw = orjson.loads(path.read_bytes())
     except FileNotFoundError as error:
@@ -70,7 +66,18 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
         raise ConfigError(
             [f"{path}: line {error.lineno} column {error.colno}: not JSON: {error.msg}"]
         ) from error
-    return parse_config(raw, env, path.parent)
+    try:
+        return parse_config(raw, env, path.parent)
+    except RecursionError:
+        raise ConfigError([f"{path}: is nested too deeply"]) from None
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    try:
+        found = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parse_config(raw: Any, env: Mapping[str, str], folder: Path) -> Config:
@@ -298,9 +305,18 @@ def _impossible_account(account: AccountSettings, path: str) -> Iterator[str]:
     if account.self_id is None and not (account.app_id.isascii() and account.app_id.isdecimal()):
         yield f"{path}.app_id: should be decimal digits, found {account.app_id!r}"
     if not isinstance(account.shards, str):
-        wrong = [shard for shard in account.shards.ids if shard >= account.shards.count]
-        if wrong:
-            yield f"{path}.shards.ids: {wrong} are not below count {account.shards.count}"
+        yield from _impossible_shards(account.shards, f"{path}.shards.ids")
+
+
+def _impossible_shards(chosen: ShardChoice, path: str) -> Iterator[str]:
+    if not chosen.ids:
+        yield f'{path}: is empty; name the shards that run here, or set shards to "auto"'
+    wrong = sorted({shard for shard in chosen.ids if shard >= chosen.count})
+    if wrong:
+        yield f"{path}: {wrong} should be below count {chosen.count}: shards count from 0"
+    twice = sorted(shard for shard, count in Counter(chosen.ids).items() if count > 1)
+    if twice:
+        yield f"{path}: {twice} are there more than once; each shard is connected once"
 
 
 def _impossible_webhook(config: Config) -> Iterator[str]:

@@ -27,6 +27,8 @@ class OnebridgeError(Exception):
     """Base of every error raised on purpose."""
 
     retryable: bool = False
+    hint_zh: str = ""
+    """What went wrong and what to do in Chinese, where operators are told."""
 
 
 class ConfigError(OnebridgeError):
@@ -111,8 +113,11 @@ class GatewayError(OnebridgeError):
 
     retryable = True
 
-    def __init__(self, reason: str, *, fatal: bool = False, code: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, fatal: bool = False, code: int | None = None, hint_zh: str = ""
+    ) -> None:
         super().__init__(reason)
+        self.hint_zh = hint_zh
         self.reason = reason
         self.fatal = fatal
         self.code = code

@@ -144,11 +144,9 @@ def set_up_logging(
         handlers.append(rotating)
 
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
+    old_handlers, root.handlers[:] = root.handlers[:], handlers
+    for old in old_handlers:
         old.close()
-    for new in handlers:
-        root.addHandler(new)
     root.setLevel(level.upper())
     for noisy in ("websockets", "aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

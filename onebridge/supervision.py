@@ -2,7 +2,8 @@
 
 A TaskGroup falls as one, which is right inside a connection and wrong between connections. So each
 runner is wrapped here: an expected error (``OnebridgeError`` with ``retryable``) leads to a pause
-and another try, anything else is a bug and ends the process.
+and another try, anything else is a bug and ends whoever owns it: its account, which is started
+again (``app/accounts.py``), or the process.
 """
 
 import asyncio

@@ -15,8 +15,8 @@ INTRODUCTION = """# Conformance
 <!-- Written by `make docs` from tests/conformance/onebot/checklist.json. -->
 
 What an application can rely on, item by item. Each has a test in `tests/conformance/onebot` that
-carries its number; those over the wire run the whole bridge against the simulated platform, with
-`onebot.strict` off and on.
+carries its number. Nearly all run the whole bridge against the simulated platform over real
+sockets; whatever the mode can touch, with `onebot.strict` off and on.
 
 Tags: `std`, the standard; `ext`, an extension that many applications rely on; `framework:X`, needed
 by NoneBot (`NB`), Koishi (`KOI`), aiocqhttp (`AIO`), ZeroBot (`ZERO`), Yunzai (`YZ`), AstrBot

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from yarl import URL
 
 from onebridge.app.process import database_path
+from onebridge.app.shards import plausible_shards
 from onebridge.clock import Clock, SystemClock
 from onebridge.config import AccountSettings, Config, ReverseWebSocketSettings
 from onebridge.config_file import without_effect
@@ -176,18 +177,25 @@ async def _account_works(
         )
     if gateway is None:
         return
-    if gateway.sessions_remaining < gateway.shards:
+    shards = plausible_shards(gateway.shards)
+    if shards != gateway.shards:
+        yield Finding(
+            Level.WARNING,
+            f"{subject} gateway",
+            f"tells {gateway.shards} shards; {shards} is used unless `shards` says otherwise",
+        )
+    if gateway.sessions_remaining < shards:
         yield Finding(
             Level.ERROR,
             f"{subject} gateway",
-            f"{gateway.sessions_remaining} session starts are left for {gateway.shards} shards;"
+            f"{gateway.sessions_remaining} session starts are left for {shards} shards;"
             f" new ones in {gateway.reset_after:.0f} s",
         )
     else:
         yield Finding(
             Level.OK,
             f"{subject} gateway",
-            f"{gateway.shards} shard(s), {gateway.sessions_remaining} session starts left",
+            f"{shards} shard(s), {gateway.sessions_remaining} session starts left",
         )
 
 

@@ -3,9 +3,9 @@
 It is reached over loopback sockets like the real one: nothing in the bridge knows the difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from onebridge.config import AccountSettings, Config, PlatformUrls
+from onebridge.config import AccountSettings, PlatformUrls
 from onebridge.errors import ConfigError
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from onebridge.sandbox.world import World
@@ -19,22 +19,29 @@ PORT = 9000
 class EmbeddedPlatform:
     """A sandbox that knows the bots of the configuration."""
 
-    def __init__(self, sandbox: Sandbox, accounts: Sequence[AccountSettings]) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._accounts = accounts
+        self._accounts: dict[str, AccountSettings] = {}
 
     @classmethod
-    async def start(cls, config: Config) -> "EmbeddedPlatform":
+    async def start(cls) -> "EmbeddedPlatform":
         """Open it on its usual port, or on any that is free."""
         try:
             sandbox = await open_sandbox(SandboxSettings(port=PORT))
         except ConfigError:
             sandbox = await open_sandbox(SandboxSettings(port=0))
-        accounts = [account for account in config.accounts if account.platform == "embedded"]
+        return cls(sandbox)
+
+    def admit(self, accounts: Iterable[AccountSettings]) -> None:
+        """Know the bots of those accounts that use it, with somebody to talk to."""
+        world = self._sandbox.world
         for account in accounts:
-            if account.app_id not in sandbox.world.bots:
-                _furnish(sandbox.world, account)
-        return cls(sandbox, accounts)
+            if account.platform == "embedded":
+                if account.app_id not in world.bots:
+                    _furnish(world, account)
+                elif account.app_id in self._accounts:
+                    world.bot(account.app_id).secret = account.app_secret
+                self._accounts[account.app_id] = account
 
     async def stop(self) -> None:
         """Close it."""
@@ -42,11 +49,10 @@ class EmbeddedPlatform:
 
     def call_back(self, url: str) -> None:
         """Send the events of those that receive by webhook there, as set in the console."""
-        for account in self._accounts:
-            if account.receive != "websocket":
-                bot = self._sandbox.world.bot(account.app_id)
-                bot.webhook_url = url
-                bot.webhook_only = account.receive == "webhook"
+        for account in self._accounts.values():
+            bot = self._sandbox.world.bot(account.app_id)
+            bot.webhook_url = None if account.receive == "websocket" else url
+            bot.webhook_only = account.receive == "webhook"
 
     @property
     def urls(self) -> PlatformUrls:

@@ -3,7 +3,8 @@
 import contextlib
 
 from onebridge.clock import Clock
-from onebridge.errors import StoreUnavailableError
+from onebridge.config import AccountSettings
+from onebridge.errors import ConfigError, StoreUnavailableError
 from onebridge.keys import AppId
 from onebridge.observability import get_logger
 from onebridge.qq.wire import ALL_INTENTS, intents_from_names
@@ -17,6 +18,21 @@ INTENT = "intent:"
 
 INTENT_MEMORY = 86_400.0
 """Seconds until a refused intent is asked for again at a start: it may have been granted."""
+
+
+def check_intents(settings: AccountSettings) -> None:
+    """See that the intents of an account exist, before anything is started with them.
+
+    Raises:
+        ConfigError: One does not; the message names the account and the nearest one.
+    """
+    if not isinstance(settings.intents, str):
+        try:
+            intents_from_names(settings.intents)
+        except ConfigError as error:
+            raise ConfigError(
+                [f"account {settings.app_id}: {problem}" for problem in error.problems]
+            ) from error
 
 
 async def granted_intents(store: CapabilityStore, account: AppId, now: float) -> int:

@@ -91,9 +91,9 @@ class WebhookListener:
     ) -> None:
         self._settings = settings
         self._folder = folder
-        self._receivers = {
-            receiver.account: (receiver, CallbackKey(receiver.secret)) for receiver in receivers
-        }
+        self._receivers: dict[AppId, tuple[Receiver, CallbackKey]] = {}
+        for receiver in receivers:
+            self.add(receiver)
         self._clock = clock
         self._ack_timeout = ack_timeout
         self._in_progress = 0
@@ -110,6 +110,14 @@ class WebhookListener:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
         host = f"[{host}]" if ":" in host else host
         return f"{scheme}://{host}:{port}{self._settings.path}"
+
+    def add(self, receiver: Receiver) -> None:
+        """From now on an account is called back here."""
+        self._receivers[receiver.account] = (receiver, CallbackKey(receiver.secret))
+
+    def remove(self, account: AppId) -> None:
+        """No more callbacks for an account; those in progress are answered."""
+        self._receivers.pop(account, None)
 
     async def open(self) -> None:
         """Listen.

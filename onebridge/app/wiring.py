@@ -1,95 +1,10 @@
-"""What each part needs of the configuration, and what is connected to an account."""
+"""What each part needs of the configuration."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
-
-from onebridge.bridge.actions.dispatch import Actions
-from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.inbound import IntakeSettings
-from onebridge.bridge.messaging import Messaging
-from onebridge.bridge.people import People
-from onebridge.bridge.quick import QuickOperations
-from onebridge.bridge.sending import Call
-from onebridge.bridge.targets import Targets
-from onebridge.clock import Clock
+from onebridge.bridge.sending import SendingSettings
 from onebridge.config import Config
-from onebridge.keys import AppId
-from onebridge.onebot.actions import Response
-from onebridge.onebot.hub import Service
-from onebridge.onebot.transports.http_post import HttpPostApplication
-from onebridge.onebot.transports.ws_reverse import ReverseWebSocket
-from onebridge.qq.rest import QQRest
-from onebridge.store.ports import DeliveryStore, Store
 from onebridge.translate.convert import Conversions
 from onebridge.translate.to_onebot import TranslationSettings
-
-
-class Connection(Protocol):
-    """An application that we keep in touch with."""
-
-    name: str
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        ...
-
-
-class Owner(Protocol):
-    """The account whose actions are wired."""
-
-    @property
-    def account(self) -> AppId:
-        """Its key."""
-        ...
-
-    @property
-    def self_id(self) -> int:
-        """The bot's number."""
-        ...
-
-    @property
-    def nickname(self) -> str:
-        """The bot's name."""
-        ...
-
-    @property
-    def guild_user_id(self) -> str:
-        """What the guild world calls the bot."""
-        ...
-
-    def status(self) -> dict[str, Any]:
-        """What ``get_status`` answers."""
-        ...
-
-    def reconnect(self, delay: float) -> None:
-        """Connect to the platform anew, after so many seconds."""
-        ...
-
-
-def wire_actions(
-    config: Config, owner: Owner, messaging: Messaging, rest: QQRest, store: Store
-) -> Actions:
-    """What an account can be asked to do."""
-    targets = Targets(owner.account, store)
-
-    async def act(call: Call, action: str, params: Mapping[str, Any]) -> Response:
-        return await actions.act(call, action, params)
-
-    strict = config.onebot.strict
-    context = Context(
-        bot=owner,
-        people=People(owner, store),
-        messaging=messaging,
-        targets=targets,
-        quick=QuickOperations(messaging, targets, act=act, at_sender=strict),
-        rest=rest,
-        store=store,
-        status=owner.status,
-        reconnect=owner.reconnect,
-        guild_as=config.onebot.guild_as,
-    )
-    actions = Actions(context, strict=strict, rate_limit_interval=config.onebot.rate_limit_interval)
-    return actions
 
 
 def intake_settings(config: Config) -> IntakeSettings:
@@ -112,6 +27,16 @@ def intake_settings(config: Config) -> IntakeSettings:
     )
 
 
+def sending_settings(config: Config) -> SendingSettings:
+    """How messages go out, and how the bot's own look."""
+    return SendingSettings(
+        delivery=config.delivery,
+        report_self=reports_self(config),
+        message_format=config.onebot.message_format,
+        guild_as=config.onebot.guild_as,
+    )
+
+
 def reports_self(config: Config) -> bool:
     """Whether any connection wants the bot's own messages; those that do not skip them."""
     choices = [
@@ -121,29 +46,3 @@ def reports_self(config: Config) -> bool:
     ]
     default = config.onebot.report_self_message
     return any(default if choice is None else choice for choice in choices)
-
-
-def connections(
-    config: Config, account: AppId, service: Service, store: DeliveryStore, clock: Clock
-) -> Iterator[Connection]:
-    """The applications that are configured for an account."""
-    for entry in config.reverse_websocket:
-        if entry.accounts == "all" or account in entry.accounts:
-            yield ReverseWebSocket(
-                service,
-                entry,
-                config.onebot,
-                delivery=config.delivery,
-                store=store,
-                clock=clock,
-            )
-    for target in config.http_post:
-        if target.accounts == "all" or account in target.accounts:
-            yield HttpPostApplication(
-                service,
-                target,
-                config.onebot,
-                delivery=config.delivery,
-                store=store,
-                clock=clock,
-            )

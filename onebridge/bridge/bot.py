@@ -57,7 +57,7 @@ class Bot:
         self.status = status
         self._actions = actions
         self._tasks = tasks
-        self._action_timeout = action_timeout
+        self.action_timeout = action_timeout
         self._running: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,8 +74,20 @@ class Bot:
             return fail_with(error, request.echo)
         if later is not None:
             return self._answer_at_once(request, later)
-        task = self._tasks.create_task(self._answer(request), name=f"action {request.action}")
-        return await asyncio.shield(task)
+        call = self._begin(request)
+        task = self._tasks.create_task(self._answer(call), name=f"action {request.action}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            asker = asyncio.current_task()
+            if not task.cancelled() or (asker is not None and asker.cancelling()):
+                raise  # whoever asked has gone; the action goes on
+        # The account fell, and with it everything that it was doing.
+        response = await self._actions.interrupted(
+            call, ActionError(Retcode.STOPPING, "the account failed and is started again")
+        )
+        response.echo = request.echo
+        return response
 
     def stop(self, grace: float) -> None:
         """Take no more actions; those that run are answered within ``grace`` seconds."""
@@ -102,9 +114,9 @@ class Bot:
         try:
             if later.in_turn:
                 async with self._actions.pace.turn():
-                    response = await self._answer(later.request)
+                    response = await self._answer(self._begin(later.request))
             else:
-                response = await self._answer(later.request)
+                response = await self._answer(self._begin(later.request))
         except ActionError as error:
             response = fail_with(error)
         finally:
@@ -113,12 +125,15 @@ class Bot:
             action = later.request.action
             log.warning("action.failed_later", action=action, reason=response.wording)
 
-    async def _answer(self, request: Request) -> Response:
-        start_by = asyncio.get_running_loop().time() + self._action_timeout * POSTING_SHARE
-        call = Call(request, start_by)
+    def _begin(self, request: Request) -> Call:
+        now = asyncio.get_running_loop().time()
+        return Call(request, now + self.action_timeout * POSTING_SHARE)
+
+    async def _answer(self, call: Call) -> Response:
+        request = call.request
         scope: asyncio.Timeout | None = None
         try:
-            async with asyncio.timeout(self._action_timeout) as scope:
+            async with asyncio.timeout(self.action_timeout) as scope:
                 self._running.add(scope)
                 self._idle.clear()
                 response = await self._actions.carry_out(call)
@@ -151,7 +166,7 @@ class Bot:
         if self._stopping:
             return ActionError(Retcode.STOPPING, "onebridge is stopping")
         return ActionError(
-            Retcode.BUSY, f"not done within onebot.action_timeout ({self._action_timeout:g} s)"
+            Retcode.BUSY, f"not done within onebot.action_timeout ({self.action_timeout:g} s)"
         )
 
 

@@ -11,6 +11,7 @@ from onebridge.bridge.remembered import Remembered
 from onebridge.bridge.sending import (
     Call,
     Sending,
+    SendingSettings,
     accepted,
     audits_of,
     delivered,
@@ -20,10 +21,10 @@ from onebridge.bridge.sending import (
 )
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
-from onebridge.config import DeliverySettings
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
+from onebridge.delivery.recall import Recall, recall_parts
 from onebridge.errors import (
     ActionError,
     MalformedPayloadError,
@@ -36,11 +37,10 @@ from onebridge.onebot.actions import Response, Retcode, fail_with
 from onebridge.onebot.events import to_json
 from onebridge.onebot.hub import EventRing
 from onebridge.onebot.segments import Message
-from onebridge.qq.calls import RecallMessage, SendPlan
+from onebridge.qq.calls import SendPlan
 from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
-from onebridge.translate.shapes import GuildAs
 from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
 from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan
 
@@ -97,13 +97,10 @@ class Messaging:
         store: Store,
         outbox: Outbox,
         uploads: MediaUploads,
-        recall: Callable[[RecallMessage], Awaitable[None]],
+        recall: Recall,
         ring: EventRing,
-        settings: DeliverySettings,
+        settings: SendingSettings,
         clock: Clock,
-        report_self: bool,
-        message_format: str,
-        guild_as: GuildAs,
     ) -> None:
         self._bot = bot
         self._store = store
@@ -111,12 +108,11 @@ class Messaging:
         self._uploads = uploads
         self._recall = recall
         self._ring = ring
-        self._settings = settings
+        self.settings = settings
+        """Replaced as a whole when the configuration changes; read when a message is prepared."""
         self._clock = clock
-        self._report_self = report_self
-        self._guild_as = guild_as
         self.lanes = Lanes()
-        self.remembered = Remembered(bot.account, store, message_format)
+        self.remembered = Remembered(bot.account, store, settings.message_format)
         # Held from finding the conversation to entering its lane, so that messages enter in the
         # order in which they were asked for, however long finding takes.
         self._entrance = asyncio.Lock()
@@ -185,22 +181,22 @@ class Messaging:
         wording = f"{error.wording}; {how_much}"
         return fail_with(ActionError(error.retcode, wording, platform=delivered(sending)))
 
-    async def recall(self, message_id: int) -> None:
-        """Take back every part of a message.
+    async def recall(self, call: Call, message_id: int) -> None:
+        """Take back every part of a message; a part that is gone already is as good as recalled.
 
         Raises:
-            ActionError: 102, it is unknown; 103, the platform refused.
+            ActionError: 102, it is unknown; 103, the platform refused a part. All of them were
+                tried then, and a repetition tries again.
         """
         record = await self.remembered.find(message_id)
         if not record.msg_ids:
             raise ActionError(
                 Retcode.REFUSED, f"message {message_id} {not_there(record)}; it cannot be recalled"
             )
-        for msg_id in record.msg_ids:
-            try:
-                await self._recall(RecallMessage(record.conversation, msg_id))
-            except REFUSALS as error:
-                raise refused(error) from error
+        try:
+            await recall_parts(self._recall, record.conversation, record.msg_ids, call.start_by)
+        except REFUSALS as error:
+            raise refused(error) from error
         await self._store.forget_message(message_id)
 
     async def _prepare(
@@ -216,8 +212,16 @@ class Messaging:
         }
         media = await self._media(conversation, segments)
         message_id = (await self._store.allot_message_ids(1))[0]
+        settings = self.settings.delivery
+        plans: dict[frozenset[Act], SendPlan] = {}
 
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+            # Only an `at` looks different by whom the message answers.
+            if names.user_ids or refusals not in plans:
+                plans[refusals] = plan_anew(credits, refusals)
+            return plans[refusals]
+
+        def plan_anew(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             return plan(
                 segments,
                 Facts(
@@ -231,10 +235,10 @@ class Messaging:
                         if (reference := _reference(record))
                     },
                     media=media,
-                    text_limit=self._settings.text_limit,
-                    urls=self._settings.urls,
-                    url_allow=self._settings.url_allow,
-                    unsupported=self._settings.unsupported,
+                    text_limit=settings.text_limit,
+                    urls=settings.urls,
+                    url_allow=settings.url_allow,
+                    unsupported=settings.unsupported,
                     refusals=refusals,
                 ),
             )
@@ -261,7 +265,13 @@ class Messaging:
         return Sending(
             message_id,
             segments,
-            Delivery(conversation, plan_with, order, proactive=self._settings.proactive == "try"),
+            Delivery(
+                conversation,
+                plan_with,
+                order,
+                proactive=settings.proactive == "try",
+                is_particular=bool(answered or quick or authors or names.user_ids),
+            ),
         )
 
     async def _openids(self, names: Sequence[int | str]) -> dict[int | str, str]:
@@ -322,7 +332,7 @@ class Messaging:
                 nickname=self._bot.nickname,
                 time=next((one.timestamp for one in receipts if one.timestamp), now),
                 msg_id=receipts[0].msg_id,
-                guild_as=self._guild_as,
+                guild_as=self.settings.guild_as,
                 self_user=self._bot.guild_user_id,
                 guild_id=place.parent if place is not None else "",
             )
@@ -340,7 +350,7 @@ class Messaging:
             audit_ids=audits_of(receipts),
         )
         sending.is_stored = True
-        log_seq = await self._store.record_outbound(record, reported=self._report_self)
+        log_seq = await self._store.record_outbound(record, reported=self.settings.report_self)
         if log_seq:
             kind = event_kind(conversation.scene)
             self._ring.publish([LoggedEvent(log_seq, now, kind, conversation.openid, record.event)])

@@ -32,6 +32,11 @@ CONTEXT = (
 )
 """All that is read of a context: frameworks leave the rest out."""
 
+GUILD_CONTEXT = (Param("user_id", STR), Param("channel_id", STR))
+"""What go-cqhttp's guild messages have instead: ids of the platform, as texts."""
+
+IN_PUBLIC = frozenset({"group", "guild"})
+
 MESSAGE_KEYS = (
     Param("auto_escape", BOOL, default=False),
     Param("delete", BOOL, default=False),
@@ -115,7 +120,7 @@ class QuickOperations:
         self._messaging = messaging
         self._targets = targets
         self._act = act
-        self._at_sender = at_sender
+        self.at_sender = at_sender
 
     async def carry_out(
         self, call: Call, context: Mapping[str, Any], operation: Mapping[str, Any]
@@ -126,6 +131,8 @@ class QuickOperations:
             ActionError: 1400, the context or operation is not what it should be.
         """
         event = coerce(context, CONTEXT)
+        if event["message_type"] == "guild":
+            event |= coerce(context, GUILD_CONTEXT)
         wanted = steps(event, operation)
         if event["post_type"] == "message":
             segments = self._reply_of(event, operation)
@@ -148,13 +155,13 @@ class QuickOperations:
             operation,
             (
                 Param("auto_escape", BOOL, default=False),
-                Param("at_sender", BOOL, default=self._at_sender),
+                Param("at_sender", BOOL, default=self.at_sender),
             ),
         )
         segments = parse_message(reply, auto_escape=wanted["auto_escape"])
         # Nobody can be mentioned who wrote anonymously.
         has_sender = event["user_id"] and not event["anonymous"]
-        if event["message_type"] == "group" and wanted["at_sender"] and has_sender:
+        if event["message_type"] in IN_PUBLIC and wanted["at_sender"] and has_sender:
             return [Segment("at", {"qq": str(event["user_id"])}), text(" "), *segments]
         return segments
 
@@ -162,6 +169,8 @@ class QuickOperations:
         async def find() -> Conversation:
             if event["message_type"] == "group":
                 return await self._targets.group(event["group_id"] or 0)
+            if event["message_type"] == "guild":
+                return await self._targets.group(event["channel_id"] or 0)
             return await self._targets.private(event["user_id"] or 0)
 
         hints = Hints(

@@ -6,7 +6,13 @@ from typing import Any
 from onebridge.delivery.outbox import Delivery, Refusal
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
-from onebridge.qq.errors import Act, CredentialsError, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import (
+    Act,
+    CredentialsError,
+    PlatformError,
+    PlatformUnreachableError,
+    RateLimitedError,
+)
 
 RETCODES: Mapping[Act, Retcode] = {
     Act.REFRESH_TOKEN: Retcode.CREDENTIALS,
@@ -30,6 +36,7 @@ RETCODES: Mapping[Act, Retcode] = {
     Act.CONTENT_UNSAFE: Retcode.UNSAFE_CONTENT,
     Act.CONFIG: Retcode.CREDENTIALS,
     Act.NOT_ONLINE: Retcode.REFUSED,
+    Act.GONE: Retcode.REFUSED,
     Act.PERMANENT: Retcode.REFUSED,
 }
 
@@ -47,7 +54,7 @@ def refused(
         error: What happened to the call.
         delivery: The message that it was part of, if it was one.
         message_id: Its number: what went out of it can be recalled by that.
-        retcode: Instead of the one that the table says.
+        retcode: Instead of the one that the table says; too many calls are 114 all the same.
     """
     platform: dict[str, Any] = {}
     if delivery is not None and delivery.receipts:
@@ -56,14 +63,16 @@ def refused(
     wording = str(error)
     match error:
         case PlatformError():
-            platform["code"] = error.number
-            platform["message"] = error.message
-            platform["trace_id"] = error.trace_id
-            if error.retry_after is not None:
-                platform["retry_after"] = error.retry_after
-            if retcode is None:
+            platform |= _as_told(error)
+            if retcode is None or error.act is Act.RATE_LIMITED:
                 code = RETCODES[error.act]
             wording = f"QQ {error.number}: {error.hint_zh} / {error}"
+        case RateLimitedError():
+            code = Retcode.BUSY
+            wording = f"发送过快，请稍后重试 / {error}"
+            if error.refusal is not None:
+                platform |= _as_told(error.refusal)
+            platform["retry_after"] = error.retry_after
         case CredentialsError():
             code = Retcode.CREDENTIALS
         case PlatformUnreachableError():
@@ -72,3 +81,15 @@ def refused(
         code = Retcode.OUTCOME_UNKNOWN
         wording = f"it may have been delivered, do not repeat it: {wording}"
     return ActionError(code, wording, platform=platform or None)
+
+
+def _as_told(error: PlatformError) -> dict[str, Any]:
+    """What the platform said, for the ``qq`` object."""
+    told: dict[str, Any] = {
+        "code": error.number,
+        "message": error.message,
+        "trace_id": error.trace_id,
+    }
+    if error.retry_after is not None:
+        told["retry_after"] = error.retry_after
+    return told

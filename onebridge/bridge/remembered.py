@@ -28,7 +28,8 @@ class Remembered:
     def __init__(self, account: AppId, store: MessageStore, message_format: str) -> None:
         self._account = account
         self._store = store
-        self._message_format = message_format
+        self.message_format = message_format
+        """Replaced when the configuration changes."""
 
     async def find(self, message_id: int) -> MessageRecord:
         """What is stored of a message.
@@ -61,6 +62,6 @@ class Remembered:
         return [self._shown(record) for record in records]
 
     def _shown(self, record: MessageRecord) -> dict[str, Any]:
-        body = record.event if self._message_format == "array" else string_format(record.event)
+        body = record.event if self.message_format == "array" else string_format(record.event)
         event: dict[str, Any] = orjson.loads(body)
         return {key: value for key, value in event.items() if key not in HIDDEN_KEYS}

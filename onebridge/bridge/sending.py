@@ -6,14 +6,32 @@ from typing import Any
 
 import msgspec
 
+from onebridge.config import DeliverySettings
 from onebridge.delivery.outbox import Delivery
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, succeed
 from onebridge.onebot.segments import Message
 from onebridge.qq.calls import UNKNOWN_AUDIT, Receipt
 from onebridge.store.records import Credit, MessageRecord
+from onebridge.translate.shapes import GuildAs
 
 log = get_logger(__name__)
+
+
+class SendingSettings(msgspec.Struct, frozen=True):
+    """What decides how messages go out, and how the bot's own look.
+
+    Attributes:
+        delivery: How they get through.
+        report_self: Whether any connection wants the bot's own messages.
+        message_format: Of ``get_msg``.
+        guild_as: How a channel is shown.
+    """
+
+    delivery: DeliverySettings
+    report_self: bool
+    message_format: str
+    guild_as: GuildAs
 
 
 class Sending(msgspec.Struct):

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from onebridge.observability import counters
 from onebridge.store.records import DeadLetter, Duplicate, Inbound, Recorded
 
-Call = TypeVar("Call")
+Call = ParamSpec("Call")
 Receipt = TypeVar("Receipt")
 
 
@@ -48,12 +48,12 @@ class Traffic:
             counters["intake.duplicates"] += duplicates
 
     def counting(
-        self, post: Callable[[Call], Awaitable[Receipt]]
-    ) -> Callable[[Call], Awaitable[Receipt]]:
+        self, post: Callable[Call, Awaitable[Receipt]]
+    ) -> Callable[Call, Awaitable[Receipt]]:
         """The same call, counted when it was accepted."""
 
-        async def posted(call: Call) -> Receipt:
-            receipt = await post(call)
+        async def posted(*args: Call.args, **kwargs: Call.kwargs) -> Receipt:
+            receipt = await post(*args, **kwargs)
             self.posted += 1
             return receipt
 

@@ -18,7 +18,7 @@ from onebridge.config import (
     ServerSettings,
     StoreSettings,
 )
-from onebridge.config_file import without_effect
+from onebridge.config_file import load_config, without_effect
 from onebridge.observability import get_logger, set_up_logging
 
 log = get_logger(__name__)
@@ -30,7 +30,7 @@ DEMO_APP_SECRET = "sandbox-secret"  # noqa: S105 - the simulated platform's own
 @click.command()
 @CONFIG_OPTION
 def run(path: Path) -> None:
-    """Run the bridge until SIGTERM or Ctrl-C.
+    """Run the bridge until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Exit codes: 0 after an ordered stop, 2 if the configuration cannot be used, 3 if the platform
     rejects the credentials of every account.
@@ -39,7 +39,7 @@ def run(path: Path) -> None:
     log_as_configured(config)
     for note in without_effect(config):
         log.warning("config.without_effect", note=note)
-    sys.exit(_run_process(config, path.parent))
+    sys.exit(_run_process(config, path.parent, read_config=lambda: load_config(path)))
 
 
 @click.command()
@@ -105,16 +105,28 @@ def _run_process(
     folder: Path,
     *,
     beside: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
+    read_config: Callable[[], Config] | None = None,
 ) -> int:
     """Run the bridge with signal handlers; what is beside it ends with it."""
     from onebridge.app.process import Process
 
     async def supervise() -> int:
-        process = Process(config, folder)
+        process = Process(config, folder, read_config=read_config)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows has Ctrl-C only
                 loop.add_signal_handler(signum, process.stop)
+        if read_config is not None and hasattr(signal, "SIGHUP"):  # not on Windows
+            in_terminal = sys.stdin is not None and sys.stdin.isatty()
+
+            def hang_up() -> None:
+                # A terminal that is closed sends the same signal, and is none any more.
+                if in_terminal and not sys.stdin.isatty():
+                    process.stop()
+                else:
+                    process.ask_reload()
+
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
         async with asyncio.TaskGroup() as tasks:
             companion = tasks.create_task(beside(process)) if beside is not None else None
             code = await process.run()

@@ -8,6 +8,9 @@ Rules (design.md promise 3 and section 4):
   that the number was taken: take the next.
 - A call without that key is repeated only when it is certain that nothing happened.
 - 40034128 spends that credit, and the next is tried.
+- Refusals for speed and quota never come here: the call waits for its budgets (``qq/pacing.py``),
+  bounded by the deadline. Other faults are repeated a few times, also only until then.
+- Credits of calls that certainly never left are given back.
 """
 
 import asyncio
@@ -17,20 +20,40 @@ from typing import Protocol
 
 import msgspec
 
-from onebridge.delivery.credits import choose
+from onebridge.delivery.credits import MARGIN, choose
 from onebridge.delivery.lanes import Turn
-from onebridge.errors import ActionError
+from onebridge.errors import ActionError, StoreError
 from onebridge.keys import Conversation
-from onebridge.observability import counters
+from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Retcode
 from onebridge.qq.calls import SCENES_WITH_MSG_SEQ, PostMessage, Receipt, ReplyKey, SendPlan
-from onebridge.qq.errors import Act, CredentialsError, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import (
+    Act,
+    CredentialsError,
+    PlatformError,
+    PlatformUnreachableError,
+    RateLimitedError,
+)
 from onebridge.store.ports import CreditStore
 from onebridge.store.records import Credit, ReplyBy, TakenCredit
 from onebridge.supervision import Backoff, pause
 
+log = get_logger(__name__)
+
 ATTEMPTS = 4
-"""Tries of one call; the action's deadline usually ends them first."""
+"""Tries of one call that fails; waiting for a budget is no try."""
+
+RETURN_SECONDS = 0.5
+"""How long giving credits back may hold up an answer or a cancellation; a store that takes longer
+does it all the same, and if it is away some replies are lost."""
+
+LATE_RETRY_AFTER = 1.0
+"""Seconds; told for messages whose lane was too slow, which says nothing of the next moment."""
+
+REPEATED_ACTS = frozenset(
+    {Act.RETRY, Act.RATE_LIMITED, Act.MEDIA, Act.NOT_ONLINE, Act.REFRESH_TOKEN}
+)
+"""Refusals that may pass within seconds, if their code says so; being muted does not."""
 
 REPLAN_ACTS = frozenset(
     {
@@ -43,8 +66,8 @@ REPLAN_ACTS = frozenset(
 )
 """Refusals that another form of the same message may get around, tried once each."""
 
-Refusal = PlatformError | PlatformUnreachableError | CredentialsError
-REFUSALS = (PlatformError, PlatformUnreachableError, CredentialsError)
+Refusal = PlatformError | PlatformUnreachableError | RateLimitedError | CredentialsError
+REFUSALS = (PlatformError, PlatformUnreachableError, RateLimitedError, CredentialsError)
 """The same for ``except``: how a call can fail."""
 
 Planner = Callable[[Sequence[Credit], frozenset[Act]], SendPlan]
@@ -62,8 +85,10 @@ class Delivery(msgspec.Struct):
     order: Order
     proactive: bool
     """Whether it may go out without a credit."""
+    is_particular: bool = True
+    """Whether it prefers a credit to the newest, or looks different by whom it answers."""
     start_by: float = math.inf
-    """Loop time after which nothing is posted any more."""
+    """Loop time after which it is not begun, nor waited for or repeated any more."""
     receipts: list[Receipt] = []
     uncertain: bool = False
     """A call is out, or ended without an answer, and may have been delivered."""
@@ -72,7 +97,9 @@ class Delivery(msgspec.Struct):
 
 
 class _Post(Protocol):
-    def __call__(self, call: PostMessage, /) -> Awaitable[Receipt]: ...
+    def __call__(
+        self, call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Awaitable[Receipt]: ...
 
 
 class NoCreditError(ActionError):
@@ -117,11 +144,14 @@ class Outbox:
             ActionError: 114, its turn came too late; nothing was sent.
             PlatformError: A call was refused; ``delivery.receipts`` has those before it.
             PlatformUnreachableError: No answer came; ``delivery.uncertain`` tells if it matters.
+            RateLimitedError: A call's budgets have no room before ``start_by``.
         """
         await turn.wait()
         if asyncio.get_running_loop().time() > delivery.start_by:
             raise ActionError(
-                Retcode.BUSY, "its turn came too late to be answered in time; nothing was sent"
+                Retcode.BUSY,
+                "its turn came too late to be answered in time; nothing was sent",
+                platform={"retry_after": LATE_RETRY_AFTER},
             )
         refusals: frozenset[Act] = frozenset()
         while True:
@@ -135,7 +165,7 @@ class Outbox:
                     refusals |= {error.act}
                     continue
                 raise
-            except (PlatformUnreachableError, CredentialsError) as error:
+            except (PlatformUnreachableError, RateLimitedError, CredentialsError) as error:
                 delivery.failure = error
                 raise
             else:
@@ -144,26 +174,46 @@ class Outbox:
     async def _carry_out(self, delivery: Delivery, refusals: frozenset[Act]) -> None:
         plan, taken = await self._reserve(delivery, refusals)
         delivery.notes = plan.notes
-        left = list(taken)
+        unused = list(taken)
         try:
             for call in plan.calls:
-                credit = left.pop(0) if left else None
-                delivery.receipts.append(await self._post_call(call, credit, delivery))
+                delivery.receipts.append(await self._post_call(call, unused, delivery))
         finally:
-            if left:
-                await self._store.return_credits(delivery.conversation, left)
+            if unused:
+                await self._give_back(delivery.conversation, unused)
+
+    async def _give_back(self, conversation: Conversation, unused: Sequence[TakenCredit]) -> None:
+        """Return credits; whatever becomes of that changes nothing of the answer."""
+        try:
+            async with asyncio.timeout(RETURN_SECONDS):
+                await self._store.return_credits(conversation, unused)
+        except (StoreError, TimeoutError) as error:
+            counters["outbox.credits_not_returned"] += len(unused)
+            log.warning(
+                "outbox.credits_not_returned",
+                count=len(unused),
+                error=str(error) or "the store is slow",
+            )
 
     async def _reserve(
         self, delivery: Delivery, refusals: frozenset[Act]
     ) -> tuple[SendPlan, Sequence[TakenCredit]]:
         """Plan with the credits there are, and reserve what the plan needs in one step."""
+        if not delivery.is_particular:
+            now = self._now()
+            plan = delivery.plan((), refusals)
+            taken = await self._store.take_newest(
+                delivery.conversation, len(plan.calls), now, open_until=now + MARGIN
+            )
+            if taken is not None:
+                return plan, taken
         while True:
             now = self._now()
             credits = delivery.order(
                 await self._store.open_credits(delivery.conversation, now), now
             )
             plan = delivery.plan(credits, refusals)
-            wanted = choose(credits, min(len(plan.calls), sum(one.left for one in credits))) or ()
+            wanted = choose(credits, len(plan.calls))
             if len(wanted) < len(plan.calls) and not delivery.proactive:
                 raise NoCreditError(len(plan.calls), len(wanted))
             if not wanted:
@@ -174,51 +224,66 @@ class Outbox:
             # Gone between looking and taking (a window closed): what is left is fewer each time.
 
     async def _post_call(
-        self, call: PostMessage, credit: TakenCredit | None, delivery: Delivery
+        self, call: PostMessage, unused: list[TakenCredit], delivery: Delivery
     ) -> Receipt:
+        """Post one call, again where that is safe.
+
+        Args:
+            call: Without its reply key.
+            unused: Reserved credits of which none has left; the first is this call's. What is in it
+                at the end is given back.
+            delivery: Told what is known at any moment.
+        """
         backoff: Backoff | None = None  # made when a call fails, which is rare
-        maybe_delivered = False
+        attempt = _Attempt(delivery, unused)
         repeats = 0
         while True:
-            key = _reply_key(call, credit)
-            delivery.uncertain = True
+            key = _reply_key(call, attempt.credit)
             try:
-                receipt = await self._post(msgspec.structs.replace(call, reply=key))
-            except CredentialsError:
-                delivery.uncertain = maybe_delivered
-                raise
-            except PlatformUnreachableError as error:
-                delivery.uncertain = maybe_delivered = maybe_delivered or not error.certain
-                failure: PlatformError | PlatformUnreachableError = error
-                wait = 0.0
-            except PlatformError as error:
-                if error.act is Act.DUPLICATE and maybe_delivered:
-                    delivery.uncertain = False
-                    return Receipt(was_duplicate=True, trace_id=error.trace_id)
-                delivery.uncertain = maybe_delivered = maybe_delivered or not error.certain
-                if credit is not None and not maybe_delivered:
-                    if error.act is Act.DUPLICATE:
-                        credit = await self._next_number(delivery, credit)
-                        continue
-                    if error.act is Act.CREDIT_SPENT:
-                        await self._store.spend_credit(delivery.conversation, credit.reply_id)
-                        credit = await self._next_credit(delivery, credit)
-                        continue
+                receipt = await self._post(
+                    msgspec.structs.replace(call, reply=key),
+                    start_by=delivery.start_by,
+                    on_way=attempt.on_way,
+                )
+            except REFUSALS as error:
+                attempt.failed(error)
                 failure = error
-                wait = error.retry_after or 0.0
             else:
                 delivery.uncertain = False
                 return receipt
+            if isinstance(failure, PlatformError):
+                if failure.act is Act.DUPLICATE and attempt.maybe_delivered:
+                    delivery.uncertain = False
+                    return Receipt(was_duplicate=True, trace_id=failure.trace_id)
+                if await self._took_another(failure, attempt, delivery):
+                    continue
             repeats += 1
-            may_repeat = failure.retryable and (
-                not maybe_delivered or (key is not None and key.is_idempotent)
-            )
-            if not may_repeat or repeats >= ATTEMPTS:
+            if repeats >= ATTEMPTS or not _may_repeat(failure, key, attempt):
+                raise failure
+            backoff = backoff or self._new_backoff()
+            told = failure.retry_after if isinstance(failure, PlatformError) else None
+            wait = max(backoff.next_delay(), told or 0.0)
+            if asyncio.get_running_loop().time() + wait > delivery.start_by:
                 raise failure
             delivery.failure = failure
             counters["outbox.repeated"] += 1
-            backoff = backoff or self._new_backoff()
-            await pause(max(backoff.next_delay(), wait))
+            await pause(wait)
+
+    async def _took_another(
+        self, error: PlatformError, attempt: "_Attempt", delivery: Delivery
+    ) -> bool:
+        """Whether a refusal was about the credit, and the call has another one (or none) now."""
+        credit = attempt.credit
+        if credit is None or attempt.maybe_delivered:
+            return False
+        if error.act is Act.DUPLICATE:
+            attempt.renew(await self._next_number(delivery, credit))
+            return True
+        if error.act is Act.CREDIT_SPENT:
+            await self._store.spend_credit(delivery.conversation, credit.reply_id)
+            attempt.renew(await self._next_credit(delivery, credit))
+            return True
+        return False
 
     async def _next_number(self, delivery: Delivery, credit: TakenCredit) -> TakenCredit | None:
         """Another number of the same reply id, else another credit."""
@@ -245,6 +310,71 @@ class Outbox:
         if not delivery.proactive:
             raise NoCreditError(1, 0)
         return None
+
+
+def _may_repeat(failure: Refusal, key: ReplyKey | None, attempt: "_Attempt") -> bool:
+    match failure:
+        case PlatformError():
+            may_pass = failure.retryable and failure.act in REPEATED_ACTS
+        case PlatformUnreachableError():
+            may_pass = True
+        case _:
+            may_pass = False
+    return may_pass and (not attempt.maybe_delivered or (key is not None and key.is_idempotent))
+
+
+class _Attempt:
+    """What is known of one call: where its credit is, and whether it may have arrived."""
+
+    __slots__ = ("_delivery", "_unused", "credit", "is_out", "maybe_delivered")
+
+    def __init__(self, delivery: Delivery, unused: list[TakenCredit]) -> None:
+        self._delivery = delivery
+        self._unused = unused
+        self.credit = unused[0] if unused else None
+        self.is_out = False
+        """It left, and has not certainly come back."""
+        self.maybe_delivered = False
+        """An earlier try may have arrived."""
+
+    def on_way(self, is_out: bool) -> None:
+        """It leaves, or has come back without any effect and waits."""
+        if not is_out:
+            self.came_back()
+            return
+        self.is_out = self._delivery.uncertain = True
+        if self._unused and self._unused[0] is self.credit:
+            del self._unused[0]
+
+    def came_back(self) -> None:
+        """This try certainly did nothing; the credit is as good as new if no other try did."""
+        if self.is_out and not self.maybe_delivered and self.credit is not None:
+            self._unused.insert(0, self.credit)
+        self._settle()
+
+    def failed(self, error: Refusal) -> None:
+        """This try failed; what may it have done?"""
+        if not self.is_out or isinstance(error, CredentialsError | RateLimitedError):
+            self.came_back()
+        elif not error.certain:
+            self.maybe_delivered = self._delivery.uncertain = True
+            self.is_out = False
+        elif isinstance(error, PlatformUnreachableError):
+            self.came_back()
+        else:
+            self._settle()  # the platform has looked at its credit
+
+    def _settle(self) -> None:
+        self.is_out = False
+        self._delivery.uncertain = self.maybe_delivered
+
+    def renew(self, credit: TakenCredit | None) -> None:
+        """Another credit in place of one that is of no use."""
+        if self._unused and self._unused[0] is self.credit:
+            del self._unused[0]
+        self.credit = credit
+        if credit is not None:
+            self._unused.insert(0, credit)
 
 
 def _reply_key(call: PostMessage, credit: TakenCredit | None) -> ReplyKey | None:

@@ -54,19 +54,14 @@ class ApplicationLog:
         delivery: DeliverySettings,
         clock: Clock,
     ) -> None:
-        age = delivery.pending_event_age
-        self._ages: dict[EventKind, float] = {
-            EventKind.GROUP: age.group,
-            EventKind.CHANNEL: age.channel,
-            EventKind.C2C: age.c2c,
-            EventKind.REQUEST: age.request,
-        }
-        self._max_pending = delivery.max_pending_events
         self._name = name
         self._service = service
         self._store = store
         self._clock = clock
+        self._ages: dict[EventKind, float] = {}
+        self._max_pending = delivery.max_pending_events
         self._progress = Progress(Mark(0), self._max_pending)
+        self.apply(delivery)
         self._cursor = 0
         self._pending_through = 0
         self._counted: tuple[int, int] | None = None
@@ -93,6 +88,17 @@ class ApplicationLog:
     def is_saved(self) -> bool:
         """Whether the store knows the current place."""
         return self._progress.mark == self._saved
+
+    def apply(self, delivery: DeliverySettings) -> None:
+        """From now on so many events wait, and so long."""
+        age = delivery.pending_event_age
+        self._ages = {
+            EventKind.GROUP: age.group,
+            EventKind.CHANNEL: age.channel,
+            EventKind.C2C: age.c2c,
+            EventKind.REQUEST: age.request,
+        }
+        self._max_pending = self._progress.max_above = delivery.max_pending_events
 
     async def open(self) -> None:
         """Find the place; an application that was never here starts with what happens from now on.
@@ -190,7 +196,7 @@ class ApplicationLog:
                 logged = await self._read_log(self._cursor)
                 if logged:
                     self._pending_through = max(self._pending_through, logged[-1].log_seq)
-                    return [Entry(event) for event in logged]
+                    return [Entry.of(event) for event in logged]
                 # The log was trimmed; the ring may still have something newer.
                 self._cursor = newest
                 self._progress.skip_to(newest)

@@ -19,7 +19,7 @@ class Progress:
         self._low = mark.low
         self._above = set(mark.above)
         self._open: deque[int] = deque()
-        self._max_above = max_above
+        self.max_above = max_above
 
     @property
     def low(self) -> int:
@@ -49,7 +49,7 @@ class Progress:
         if log_seq > self._low:
             self._above.add(log_seq)
             self._advance()
-            while len(self._above) > self._max_above and self._open:
+            while len(self._above) > self.max_above and self._open:
                 self._above.add(self._open[0])
                 self._advance()
 

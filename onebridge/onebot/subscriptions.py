@@ -1,6 +1,8 @@
 """What one connection wants of an account's events, and in which form (design.md section 8)."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import orjson
@@ -50,20 +52,46 @@ class ConnectionSettings(Protocol):
 class Subscription:
     """The choices of one entry of the configuration, joined with the general ones.
 
+    The general ones may change while connections are open; the entry's own do not.
+
     Raises:
         ConfigError: The filter's ``text`` is no regular expression.
     """
 
+    message_format: Format
+    heartbeat_interval: float
+
     def __init__(self, settings: ConnectionSettings, onebot: OneBotSettings) -> None:
-        own_interval = settings.heartbeat_interval
-        own_messages = settings.report_self_message
-        self.message_format: Format = settings.message_format or onebot.message_format
+        self.app_name = settings.app_name
+        self._settings = settings
+        self._wants = None if settings.filter is None else _Choice(settings.filter).wants
+        self._changed = asyncio.Event()
+        self.apply(onebot)
+
+    def apply(self, onebot: OneBotSettings) -> None:
+        """From now on these are the general choices, also for connections that are open."""
+        own_interval = self._settings.heartbeat_interval
+        own_messages = self._settings.report_self_message
+        self.message_format = self._settings.message_format or onebot.message_format
         self.heartbeat_interval = (
             onebot.heartbeat_interval if own_interval is None else own_interval
         )
-        self.app_name = settings.app_name
         self._own_messages = onebot.report_self_message if own_messages is None else own_messages
-        self._wants = None if settings.filter is None else _Choice(settings.filter).wants
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def beats(self) -> AsyncIterator[float]:
+        """Yield the interval whenever a heartbeat event is due; never while it is 0."""
+        while True:
+            interval = self.heartbeat_interval
+            is_due = False
+            try:
+                async with asyncio.timeout(interval or None):
+                    await self._changed.wait()
+            except TimeoutError:
+                is_due = True
+            if is_due:
+                yield interval
 
     def body(self, entry: Entry) -> bytes | None:
         """The event's JSON as this connection gets it; None if it does not want the event."""

@@ -148,7 +148,10 @@ class BotProfile(msgspec.Struct, frozen=True):
 
 
 class GatewayInfo(msgspec.Struct, frozen=True):
-    """``GET /gateway/bot`` (qq-platform.md section 2)."""
+    """``GET /gateway/bot`` (qq-platform.md section 2).
+
+    ``shards`` is as the platform tells it, whatever that is; 0 if it is no number.
+    """
 
     url: str
     shards: int = 1

@@ -48,6 +48,8 @@ class Act(StrEnum):
     """Hit by content safety."""
     CONFIG = "config"
     """The operator has to change something."""
+    GONE = "gone"
+    """What the call is about does not exist, or no longer."""
     NOT_ONLINE = "not_online"
     """The bot has to be connected to the gateway first."""
     PERMANENT = "permanent"
@@ -126,8 +128,14 @@ _ABSENT = _final(
     "the bot is not in that group or no friend",
 )
 _NO_RIGHT = _final(Act.NO_PERMISSION, "机器人没有该权限", "the bot lacks this right")
+_GONE = _final(
+    Act.GONE, "消息不存在或已被撤回", "the message does not exist, or was recalled before"
+)
 _BAD_CALL = _final(Act.PERMANENT, "请求不合法", "the call is not valid as it is")
 _PASSING = _retry("平台暂时出错，请稍后重试", "a passing fault of the platform")
+_INTERNAL = _retry(
+    "平台内部错误，消息可能已送达", "an internal error; it may have arrived", certain=False
+)
 _SEND_FAULT = _retry(
     "平台发送异常，消息可能已送达", "sending failed; it may have arrived", certain=False
 )
@@ -175,11 +183,32 @@ CODE_RULES: dict[int, CodeRule] = _rows(
         (11244, 11245),
         CodeRule(Act.REFRESH_TOKEN, True, True, "访问令牌已过期", "the access token has expired"),
     ),
-    ((11253,), _final(Act.CONFIG, "应用没有该接口权限", "the bot has no right to this endpoint")),
-    ((11254,), _final(Act.CONFIG, "该接口已被封禁", "this endpoint is banned for the bot")),
+    (
+        (11253,),
+        _final(
+            Act.CONFIG,
+            "应用没有该接口权限，请在开放平台申请",
+            "the bot has no right to this endpoint; apply for it in the console (q.qq.com)",
+        ),
+    ),
+    (
+        (11254,),
+        _final(
+            Act.CONFIG,
+            "该接口已被封禁，请到开放平台查看通知",
+            "this endpoint is banned for the bot; see the notices in the console (q.qq.com)",
+        ),
+    ),
     ((11263, 11281), _PASSING),
     ((11264, 11282), _NO_RIGHT),
-    ((11265,), _final(Act.CONFIG, "机器人已被封禁", "the bot is banned")),
+    (
+        (11265,),
+        _final(
+            Act.CONFIG,
+            "机器人已被封禁，请到开放平台查看通知",
+            "the bot is banned; see the notices in the console (q.qq.com)",
+        ),
+    ),
     ((11298, 40023002), _IP_REFUSED),
     (range(11301, 11307), _PASSING),
     (range(12001, 12004), _BAD_CALL),
@@ -228,7 +257,8 @@ CODE_RULES: dict[int, CodeRule] = _rows(
     ((304082, 304083), _MEDIA_FAULT),
     ((305007,), _KEYBOARD),
     ((306009,), _final(Act.PERMANENT, "openid 无效", "the openid is invalid")),
-    ((306001, 306002), _final(Act.PERMANENT, "撤回失败", "the message cannot be recalled")),
+    ((306001,), _GONE),
+    ((306002,), _final(Act.PERMANENT, "撤回失败", "the message cannot be recalled")),
     ((306003, 306005, 306006), _PASSING),
     ((306004,), _NO_RIGHT),
     ((340067,), _PASSING),
@@ -260,20 +290,30 @@ CODE_RULES: dict[int, CodeRule] = _rows(
     ((40054007, 40054018), _final(Act.TOO_LONG, "消息过长", "the message is too long")),
     ((40054010,), _URL),
     ((40054013,), _final(Act.NOT_IN_GROUP, "用户拒收消息", "the user refuses messages")),
-    ((40054016,), _final(Act.CONFIG, "机器人已下线", "the bot is taken offline")),
-    ((40061001, 40061002), _BAD_CALL),
+    (
+        (40054016,),
+        _final(
+            Act.CONFIG,
+            "机器人已下线，请在开放平台重新上线",
+            "the bot is taken offline; bring it back in the console (q.qq.com)",
+        ),
+    ),
+    ((40061001,), _BAD_CALL),
+    ((40061002,), _GONE),
     ((40062003,), _NO_RIGHT),
     ((40064004,), _final(Act.PERMANENT, "超过两分钟，不能撤回", "too late to recall (2 minutes)")),
     ((50065001,), _PASSING),
     ((40093001,), _PASSING),
     ((40093002,), _limited("今日上传额度用尽", "the daily upload quota is spent")),
     ((50055001, 50055002, 50055006), _SEND_FAULT),
+    ((620006,), _limited("表情表态过于频繁", "reactions come too fast")),
     ((850019, 850031), _MEDIA),
     ((850026, 850027), _MEDIA_FAULT),
     # Safety and the rest.
     (range(1100100, 1100104), _UNSAFE),
     ((1100104,), _ABSENT),
-    ((*range(1100300, 1100309), 1100499), _PASSING),
+    # Errors inside the platform, documented only together: it may have acted all the same.
+    ((*range(1100300, 1100309), 1100499), _INTERNAL),
     ((3300006,), _UNSAFE),
     ((100001,), _limited("获取令牌过于频繁", "the access token was asked for too often")),
     ((100007, 100016), _CONFIG),

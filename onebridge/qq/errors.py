@@ -5,6 +5,7 @@
     OnebridgeError
     ├── PlatformError               the platform answered with an error
     ├── PlatformUnreachableError    there was no answer
+    ├── RateLimitedError            the call was not made: its budget has no room in time
     └── CredentialsError            app_id or app_secret is rejected; no retry can help
 
 Delivery decides by ``act``, ``retryable`` and ``certain``, never by a code or a text.
@@ -13,7 +14,13 @@ Delivery decides by ``act``, ``retryable`` and ``certain``, never by a code or a
 from onebridge.errors import OnebridgeError
 from onebridge.qq.codes import STATUS_RULES, Act, CodeRule, code_rule
 
-__all__ = ["Act", "CredentialsError", "PlatformError", "PlatformUnreachableError"]
+__all__ = [
+    "Act",
+    "CredentialsError",
+    "PlatformError",
+    "PlatformUnreachableError",
+    "RateLimitedError",
+]
 
 _UNKNOWN = CodeRule(
     Act.PERMANENT, certain=True, zh="平台拒绝了请求", en="the platform refused the request"
@@ -118,11 +125,45 @@ class PlatformUnreachableError(OnebridgeError):
         return f"{self.endpoint}: {self.reason}; {outcome}"
 
 
-class CredentialsError(OnebridgeError):
-    """The platform rejects ``app_id`` and ``app_secret`` (qq-platform.md section 1.1)."""
+class RateLimitedError(OnebridgeError):
+    """A call was not made: its budget has no room before the call would come too late.
 
-    def __init__(self, app_id: str, code: int, message: str, words: str) -> None:
+    Attributes:
+        endpoint: Method and path of the call.
+        budget: Name of the budget.
+        retry_after: Seconds until there may be room.
+        refusal: The platform's refusal because of which the budget is held, if that is the reason.
+    """
+
+    retryable = True
+
+    def __init__(
+        self, endpoint: str, budget: str, retry_after: float, refusal: PlatformError | None = None
+    ) -> None:
+        super().__init__(endpoint, budget, retry_after)
+        self.endpoint = endpoint
+        self.budget = budget
+        self.retry_after = retry_after
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.endpoint}: the limit of {self.budget} is reached; nothing was sent, try again"
+            f" in {self.retry_after:.0f} s"
+        )
+        return f"{text} (after {self.refusal})" if self.refusal is not None else text
+
+
+class CredentialsError(OnebridgeError):
+    """The platform rejects ``app_id`` and ``app_secret`` (qq-platform.md section 1.1).
+
+    Attributes:
+        words, hint_zh: What is wrong and what to do, for people.
+    """
+
+    def __init__(self, app_id: str, code: int, message: str, words: str, hint_zh: str = "") -> None:
         super().__init__(app_id, code, message)
+        self.hint_zh = hint_zh
         self.app_id = app_id
         self.code = code
         self.message = message

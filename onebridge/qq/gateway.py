@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from onebridge.clock import Clock
-from onebridge.errors import GatewayError, OnebridgeError
+from onebridge.errors import GatewayError, OnebridgeError, StoreUnavailableError
 from onebridge.keys import AppId, Shard
 from onebridge.observability import get_logger
 from onebridge.qq.calls import GatewayInfo
@@ -18,7 +18,6 @@ from onebridge.qq.connection import (
     Dispatch,
     Sink,
     Undecodable,
-    open_socket,
 )
 from onebridge.qq.errors import CredentialsError
 from onebridge.qq.reconnect import Ending, Reconnect
@@ -30,6 +29,7 @@ from onebridge.qq.shard import (
     ShardState,
     ShardStatus,
 )
+from onebridge.qq.socket import open_socket
 from onebridge.qq.token import AccessToken
 from onebridge.qq.wire import ALL_INTENTS, intent_names
 from onebridge.store.records import Position
@@ -159,11 +159,10 @@ class Gateway:
         Raises:
             GatewayError: The platform closed for good; ``reason`` says what to change.
             CredentialsError: The credentials are rejected.
-            StoreError: The session of the last run could not be read.
+            StoreError: The session of the last run cannot be read, now or later.
         """
         try:
-            position = await self._positions.load_position(self._account, self._shard)
-            self._session = GatewaySession(position)
+            self._session = GatewaySession(await self._stored_position())
             while True:
                 delay, reason = await self._next_pause()
                 await self._back_off(delay, reason)
@@ -173,6 +172,14 @@ class Gateway:
         finally:
             if self._state is not ShardState.FAILED:
                 self._show(ShardState.STOPPED)
+
+    async def _stored_position(self) -> Position | None:
+        """The session of the last run, once the store is there."""
+        while True:
+            try:
+                return await self._positions.load_position(self._account, self._shard)
+            except StoreUnavailableError as error:
+                await self._back_off(self._reconnect.after_failure(error), str(error))
 
     async def _next_pause(self) -> tuple[float, str]:
         """Connect and stay connected. → seconds to stay away then, and why."""

@@ -16,7 +16,7 @@ Source: qq-platform.md sections 3.4 and 3.5; design.md section 8.
 import msgspec
 
 from onebridge.errors import GatewayError, OnebridgeError
-from onebridge.qq.errors import PlatformError
+from onebridge.qq.errors import PlatformError, RateLimitedError
 from onebridge.qq.wire import CloseAction, CloseRule, shed_intent
 from onebridge.supervision import Backoff
 
@@ -96,7 +96,7 @@ class Reconnect:
         if rule.action is CloseAction.SHED_INTENT and self._shed():
             return SHED_WAIT
         if rule.action in (CloseAction.STOP, CloseAction.RESHARD, CloseAction.SHED_INTENT):
-            raise GatewayError(rule.words, fatal=True, code=ending.code)
+            raise GatewayError(rule.words, fatal=True, code=ending.code, hint_zh=rule.zh)
         unanswered = ending.identified and not ending.was_ready and ending.code in UNTOLD_CODES
         if unanswered and self._shed_unanswered():
             return SHED_WAIT
@@ -116,7 +116,7 @@ class Reconnect:
     def after_failure(self, error: OnebridgeError) -> float:
         """Seconds to stay away after a connection that did not come about."""
         delay = self._backoff.next_delay()
-        if isinstance(error, PlatformError) and error.retry_after is not None:
+        if isinstance(error, PlatformError | RateLimitedError) and error.retry_after is not None:
             delay = max(delay, error.retry_after)
         return delay if error.retryable else max(delay, REFUSED_WAIT)
 

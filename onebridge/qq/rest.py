@@ -1,7 +1,13 @@
-"""Executes calls: one value in, one HTTP request out, one value or error back."""
+"""Executes calls: one value in, one HTTP request out, one value or error back.
+
+Every call waits until its budgets have room (``pacing.py``). One that the platform refuses all the
+same as one too many has done nothing: its budget is held, and the same call is made again.
+"""
 
 import asyncio
+import math
 import re
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +17,7 @@ import aiohttp
 from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.budgets import Draw, endpoint_draws, message_draws
 from onebridge.qq.calls import (
     UNKNOWN_AUDIT,
     BotProfile,
@@ -23,6 +30,7 @@ from onebridge.qq.calls import (
 )
 from onebridge.qq.errors import Act, PlatformError
 from onebridge.qq.http import Answer, Hosts, call_timeout, exchange
+from onebridge.qq.pacing import Pacer
 from onebridge.qq.parsing import read_int, read_text, read_time
 from onebridge.qq.routes import JSON, conversation_path, encode_json, encode_message, encode_upload
 from onebridge.qq.token import AccessToken
@@ -33,8 +41,15 @@ MIN_SEND_TIMEOUT = 5.0
 ENCODE_ON_LOOP = 256 * 1024
 """Bytes; larger uploads are encoded in a thread, so that the loop goes on."""
 
+PATIENCE = 20.0
+"""Seconds that a call without a deadline of its own waits for its budgets."""
+
 SLOW_ANSWER = 2.0
 """Seconds; an answer that took longer says too little about the platform's clock."""
+
+OnWay = Callable[[bool], None]
+"""Told True when a call leaves, and False when it has come back without any effect and is about to
+wait for another try: what waits can still be called off."""
 
 _ROBOT_UIN = re.compile(r"robot_uin(?:=|%3D)(\d{5,})", re.IGNORECASE)
 
@@ -70,6 +85,7 @@ class QQRest:
         self._clock = clock
         self._send_timeout = call_timeout(max(send_timeout, MIN_SEND_TIMEOUT))
         self._upload_timeout = call_timeout(max(upload_timeout, MIN_SEND_TIMEOUT))
+        self._pacer = Pacer(clock)
         self._date = ""
         self._clock_offset = 0.0
 
@@ -78,19 +94,34 @@ class QQRest:
         """The platform's clock minus ours in seconds, to about a second; 0 until an answer came."""
         return self._clock_offset
 
-    async def post_message(self, call: PostMessage) -> Receipt:
-        """Send one message. Cancelling may leave it sent.
+    async def post_message(
+        self,
+        call: PostMessage,
+        *,
+        start_by: float | None = None,
+        on_way: OnWay = lambda _: None,
+    ) -> Receipt:
+        """Send one message. Cancelling may leave it sent: ``on_way`` was told so.
+
+        Args:
+            call: The message.
+            start_by: Loop time until which it may wait for its budgets.
+            on_way: Told when it leaves, and when it did not count.
 
         Returns:
             What the platform said; with ``audit_id`` if the message waits for an audit.
 
         Raises:
+            RateLimitedError: Its budgets have no room by then; nothing was sent.
             PlatformError: Refused; ``act`` says what to do.
             PlatformUnreachableError: No answer; ``certain`` if nothing was sent.
         """
         content_type, body = encode_message(call)
         path = conversation_path(call.conversation, "messages")
-        data, trace_id = await self._call("POST", path, body, content_type)
+        draws = message_draws(call.conversation, proactive=call.reply is None)
+        data, trace_id = await self._call(
+            "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
+        )
         if not isinstance(data, dict):
             data = {}
         if _is_audit(data):
@@ -107,6 +138,7 @@ class QQRest:
         """Upload a file for group or C2C messages; nothing is sent to anybody.
 
         Raises:
+            RateLimitedError: Its budget has no room within ``PATIENCE``.
             PlatformError: Refused.
             PlatformUnreachableError: No answer.
             MalformedPayloadError: The answer has no ``file_info``.
@@ -127,14 +159,20 @@ class QQRest:
             expires_at=self._clock.now() + ttl if ttl > 0 else 0.0,
         )
 
-    async def recall(self, call: RecallMessage) -> None:
+    async def recall(self, call: RecallMessage, start_by: float | None = None) -> None:
         """Take a message back.
 
+        Args:
+            call: Which.
+            start_by: Loop time until which it may wait for its budget.
+
         Raises:
+            RateLimitedError: Its budget has no room by then.
             PlatformError: Refused, for instance after two minutes.
             PlatformUnreachableError: No answer.
         """
-        await self._call("DELETE", conversation_path(call.conversation, "messages", call.msg_id))
+        path = conversation_path(call.conversation, "messages", call.msg_id)
+        await self._call("DELETE", path, start_by=start_by)
 
     async def me(self) -> BotProfile:
         """Who we are."""
@@ -160,10 +198,10 @@ class QQRest:
             raise MalformedPayloadError("/gateway/bot", "url", "a non-empty string", data)
         limit = data.get("session_start_limit")
         if not isinstance(limit, dict):
-            return GatewayInfo(url, shards=max(1, read_int(data.get("shards"))))
+            return GatewayInfo(url, shards=read_int(data.get("shards", 1)))
         return GatewayInfo(
             url,
-            shards=max(1, read_int(data.get("shards"))),
+            shards=read_int(data.get("shards", 1)),
             sessions_total=read_int(limit.get("total", 1000)),
             sessions_remaining=read_int(limit.get("remaining", 1000)),
             reset_after=read_int(limit.get("reset_after")) / 1000,
@@ -183,24 +221,28 @@ class QQRest:
             raise MalformedPayloadError("/users/@me/dms", "guild_id", "a non-empty string", data)
         return Conversation(self._account, Scene.DM, address)
 
-    async def request(self, method: str, path: str, json: Any = None) -> Any:
+    async def request(
+        self, method: str, path: str, json: Any = None, *, start_by: float | None = None
+    ) -> Any:
         """Any other endpoint.
 
         Args:
             method: HTTP method.
             path: Path with query, its ids quoted.
             json: Body; None sends none.
+            start_by: Loop time until which it may wait for its budget; None: ``PATIENCE`` from now.
 
         Returns:
             The JSON of the answer; None if it had no body.
 
         Raises:
+            RateLimitedError: Its budget has no room by then; it was not made.
             PlatformError: Refused.
             PlatformUnreachableError: No answer.
             CredentialsError: The credentials are rejected.
         """
         body = None if json is None else encode_json(json)
-        return (await self._call(method, path, body))[0]
+        return (await self._call(method, path, body, start_by=start_by))[0]
 
     async def _call(
         self,
@@ -210,33 +252,59 @@ class QQRest:
         content_type: str = JSON,
         *,
         timeout: aiohttp.ClientTimeout | None = None,
+        draws: Sequence[Draw] | None = None,
+        start_by: float | None = None,
+        on_way: OnWay = lambda _: None,
     ) -> tuple[Any, str]:
-        """One call; once more with a new token if the old one is refused. → (JSON, trace id)."""
-        repeated = False
+        """One call that counts; → (JSON, trace id).
+
+        It is made again with a new token if the old one is refused, once, and when its budgets are
+        open again if it was one too many, until ``start_by``. Nothing has happened then, so that
+        this holds for every method.
+        """
+        endpoint = f"{method} {path}"
+        if draws is None:
+            draws = endpoint_draws(method, path)
+        if start_by is None:
+            start_by = asyncio.get_running_loop().time() + PATIENCE
+        renewed = False
         while True:
             token = await self._token.get()
             headers = {"Authorization": f"QQBot {token}", "X-Union-Appid": self._account}
             if body is not None:
                 headers["Content-Type"] = content_type
+            permit = await self._pacer.admit(endpoint, draws, start_by)
+            on_way(True)
             asked_at = self._clock.now()
-            answer = await exchange(
-                self._http,
-                self._hosts,
-                method,
-                path,
-                headers=headers,
-                body=body,
-                timeout=timeout or self._send_timeout,
-            )
-            if answer.headers.get("Date", self._date) != self._date:
-                self._learn_clock_offset(answer.headers["Date"], asked_at)
             try:
-                return read_answer(f"{method} {path}", answer)
+                answer = await exchange(
+                    self._http,
+                    self._hosts,
+                    method,
+                    path,
+                    headers=headers,
+                    body=body,
+                    timeout=timeout or self._send_timeout,
+                )
+                if answer.headers.get("Date", self._date) != self._date:
+                    self._learn_clock_offset(answer.headers["Date"], asked_at)
+                result = read_answer(endpoint, answer)
             except PlatformError as error:
-                if error.act is not Act.REFRESH_TOKEN or repeated:
-                    raise
-                self._token.invalidate(token)
-                repeated = True
+                if error.act is Act.RATE_LIMITED:
+                    permit.refused(error)
+                else:
+                    permit.ended()
+                    if error.act is not Act.REFRESH_TOKEN or renewed:
+                        raise
+                    self._token.invalidate(token)
+                    renewed = True
+                on_way(False)
+            except BaseException:
+                permit.ended()
+                raise
+            else:
+                permit.accepted()
+                return result
 
     def _learn_clock_offset(self, date: str, asked_at: float) -> None:
         """Compare clocks; ``Date`` has whole seconds, so it is half a second behind on average."""
@@ -296,7 +364,6 @@ def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
         trace_id = trace_id or read_text(data.get("trace_id"))
     if 200 <= status < 300 and not code and not err_code:
         return data, trace_id
-    retry_after = read_int(answer.headers.get("Retry-After"))
     raise PlatformError(
         endpoint,
         http_status=status,
@@ -304,5 +371,14 @@ def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
         err_code=err_code,
         message=message,
         trace_id=trace_id,
-        retry_after=float(retry_after) if retry_after else None,
+        retry_after=_retry_after(answer.headers.get("Retry-After", "")),
     )
+
+
+def _retry_after(header: str) -> float | None:
+    """Seconds; None if there are none. The platform documents no such header (section 8.5)."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None

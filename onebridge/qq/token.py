@@ -31,9 +31,18 @@ ENDPOINT = "POST getAppAccessToken"
 
 _FATAL = {
     # qq-platform.md section 1.1
-    10004: "there is no bot with this app_id; copy it from the console (q.qq.com)",
-    100007: "the app_id is invalid, or the bot is banned or deleted; see the console (q.qq.com)",
-    100016: "app_id or app_secret is wrong; copy both from the console (q.qq.com) again",
+    10004: (
+        "there is no bot with this app_id; copy it from the console (q.qq.com)",
+        "没有这个 app_id 的机器人，请从开放平台（q.qq.com）重新复制",
+    ),
+    100007: (
+        "the app_id is invalid, or the bot is banned or deleted; see the console (q.qq.com)",
+        "app_id 无效，或机器人已被封禁、删除，请到开放平台（q.qq.com）查看",
+    ),
+    100016: (
+        "app_id or app_secret is wrong; copy both from the console (q.qq.com) again",
+        "app_id 或 app_secret 有误，请从开放平台（q.qq.com）重新复制两者",
+    ),
 }
 
 
@@ -148,5 +157,5 @@ class AccessToken:
         code = read_int(payload.get("code"))
         message = str(payload.get("message", ""))
         if code in _FATAL:
-            raise CredentialsError(self._app_id, code, message, _FATAL[code])
+            raise CredentialsError(self._app_id, code, message, *_FATAL[code])
         raise PlatformError(ENDPOINT, http_status=answer.status, code=code, message=message)

@@ -230,7 +230,7 @@ class CloseAction(Enum):
     SHED_INTENT = auto()
     """The set of intents is refused: identify with less if we may choose, else stop."""
     RESHARD = auto()
-    """Stop; the account needs more shards."""
+    """Stop; the account needs more shards, and whoever runs them starts more if it may choose."""
     STOP = auto()
     """No retry can help."""
 
@@ -243,12 +243,14 @@ class CloseRule(NamedTuple):
         words: What happened and, where it stops, what the operator has to do.
         refresh_token: Whether the access token is to be dropped first.
         wait: Seconds to wait at least.
+        zh: ``words`` in Chinese, where the operator has to do something.
     """
 
     action: CloseAction
     words: str
     refresh_token: bool = False
     wait: float = 0.0
+    zh: str = ""
 
     @property
     def drops_session(self) -> bool:
@@ -265,10 +267,14 @@ CLOSE_CODES: dict[int, CloseRule] = {
     1006: CloseRule(CloseAction.RESUME, "the connection was lost"),
     4000: CloseRule(CloseAction.IDENTIFY, "the platform had an unknown error"),
     4001: CloseRule(
-        CloseAction.STOP, "the platform refused an opcode; this is a bug, please report it"
+        CloseAction.STOP,
+        "the platform refused an opcode; this is a bug, please report it",
+        zh="平台拒绝了操作码，这是 onebridge 的缺陷，请反馈",
     ),
     4002: CloseRule(
-        CloseAction.STOP, "the platform could not read a payload; this is a bug, please report it"
+        CloseAction.STOP,
+        "the platform could not read a payload; this is a bug, please report it",
+        zh="平台无法解析数据，这是 onebridge 的缺陷，请反馈",
     ),
     4003: CloseRule(CloseAction.IDENTIFY, "the platform saw no identify"),
     4004: CloseRule(
@@ -284,23 +290,29 @@ CLOSE_CODES: dict[int, CloseRule] = {
     4010: CloseRule(
         CloseAction.STOP,
         'the shard is invalid; correct `shards` of the account, or set it to "auto"',
+        zh="分片无效，请改正该账号的 shards，或设为 auto",
     ),
     4011: CloseRule(
         CloseAction.RESHARD,
         "too many guilds for one shard; raise `shards.count` of the account, or set `shards` to"
-        ' "auto" and restart',
+        ' "auto"',
+        zh="单个分片的频道过多，请增大该账号的 shards.count，或设为 auto",
     ),
     4012: CloseRule(
-        CloseAction.STOP, "the platform no longer speaks this version; update onebridge"
+        CloseAction.STOP,
+        "the platform no longer speaks this version; update onebridge",
+        zh="平台不再支持此版本的协议，请升级 onebridge",
     ),
     4013: CloseRule(
         CloseAction.SHED_INTENT,
         'the value of `intents` is invalid; correct it, or set it to "auto"',
+        zh="intents 的值无效，请改正或设为 auto",
     ),
     4014: CloseRule(
         CloseAction.SHED_INTENT,
         "an intent is not permitted to this bot; take it out of `intents`, apply for it in the"
         ' console (q.qq.com), or set `intents` to "auto"',
+        zh="机器人没有某个事件的权限，请从 intents 中去掉、在开放平台（q.qq.com）申请，或设为 auto",
     ),
     **dict.fromkeys(range(4900, 4914), _INTERNAL),
     # Its reason text is "reset by resume": resuming again after it never recovers
@@ -310,9 +322,12 @@ CLOSE_CODES: dict[int, CloseRule] = {
         CloseAction.STOP,
         "the bot is taken down and may only connect to the test environment; publish it in the"
         ' console (q.qq.com), or set `platform` to "official-sandbox"',
+        zh="机器人已下架，只能连接沙箱环境，请在开放平台（q.qq.com）上线，或设为 official-sandbox",
     ),
     4915: CloseRule(
-        CloseAction.STOP, "the bot is banned; see the notices in the console (q.qq.com)"
+        CloseAction.STOP,
+        "the bot is banned; see the notices in the console (q.qq.com)",
+        zh="机器人已被封禁，请到开放平台（q.qq.com）查看通知",
     ),
 }
 """Close code → what to do (qq-platform.md section 3.4)."""

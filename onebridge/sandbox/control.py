@@ -22,6 +22,7 @@ from onebridge.sandbox.control_bodies import (
     Create,
     Expire,
     FileIn,
+    Forge,
     GatewayAct,
     Press,
     Recall,
@@ -29,6 +30,7 @@ from onebridge.sandbox.control_bodies import (
     Settings,
     Webhook,
 )
+from onebridge.sandbox.control_openapi import describe
 from onebridge.sandbox.faults import Fault, Faults
 from onebridge.sandbox.model import Json
 from onebridge.sandbox.push import Gateway
@@ -89,12 +91,14 @@ class Control:
             web.post("/control/gateway", self._json(GatewayAct, self.gateway)),
             web.post("/control/clock", self._json(Advance, self.clock)),
             web.post("/control/webhook", self._json(Webhook, self.webhook)),
+            web.post("/control/forge", self._json(Forge, self.forge)),
             web.post("/control/tokens", self._json(Expire, self.expire)),
             web.post("/control/settings", self._json(Settings, self.settings)),
             web.post("/control/create", self._json(Create, self.create)),
             web.post("/control/faults", self._json(Fault | list[Fault], self.add_faults)),
             web.get("/control/faults", self.faults),
             web.delete("/control/faults", self.clear_faults),
+            web.get("/control/openapi.json", self.openapi),
             web.get("/control/state", self.state),
             web.get("/control/messages", self.messages),
             web.get("/control/posts", self.posts),
@@ -190,6 +194,14 @@ class Control:
         problem = "" if wanted.url is None else await self._webhooks.validate(bot)
         return {"ok": not problem, "problem": problem}
 
+    async def forge(self, wanted: Forge) -> Json:
+        """A false callback is sent; the answer is what the bot's webhook said to it."""
+        bot = self._world.bot(wanted.app_id)
+        status, raw = await self._webhooks.forge(
+            bot, wanted.kind, wanted.type, wanted.d, wanted.size
+        )
+        return {"status": status, "body": raw.decode(errors="replace")}
+
     async def expire(self, wanted: Expire) -> Json:
         """Tokens die."""
         self._tokens.expire(self._world.bot(wanted.app_id).app_id)
@@ -205,6 +217,8 @@ class Control:
             (world.bot, wanted.bots),
             (world.user, wanted.users),
             (world.group, wanted.groups),
+            (world.guild, wanted.guilds),
+            (world.channel, wanted.channels),
         ):
             for key, fields in changes.items():
                 change(find(key), fields)
@@ -224,10 +238,7 @@ class Control:
             case "guild":
                 made = world.add_guild(**fields)
             case "channel":
-                guild = world.guilds.get(str(fields.pop("guild", "")))
-                if guild is None:
-                    raise MissingError("no such guild")
-                made = world.add_channel(guild, **fields)
+                made = world.add_channel(world.guild(str(fields.pop("guild", ""))), **fields)
             case _:
                 raise ValueError(f"cannot create a {wanted.kind}")
         return views.plain(made)
@@ -247,6 +258,10 @@ class Control:
         return _answer([])
 
     # Looking.
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """``GET /control/openapi.json``: this API, for tools that read OpenAPI."""
+        return _answer(describe())
 
     async def state(self, _request: web.Request) -> web.Response:
         """``GET /control/state``: who and what exists, sessions, settings."""

@@ -88,6 +88,20 @@ class Webhook(Struct, forbid_unknown_fields=True):
     only: bool = False
 
 
+class Forge(Struct, forbid_unknown_fields=True):
+    """``POST /control/forge``: send a callback that is wrong in one way, once.
+
+    ``kind`` is a key of ``forgeries.KINDS``; ``type`` and ``d`` are what it pretends to be;
+    ``size`` is for ``oversized``.
+    """
+
+    kind: str
+    type: str = "FRIEND_ADD"
+    d: Json = {}
+    app_id: str | None = None
+    size: int = 8 * 1024 * 1024
+
+
 class Expire(Struct, forbid_unknown_fields=True):
     """``POST /control/tokens``: kill a bot's access tokens before their time."""
 
@@ -103,6 +117,8 @@ class Settings(Struct, forbid_unknown_fields=True):
     bots: dict[str, Json] = {}
     users: dict[str, Json] = {}
     groups: dict[str, Json] = {}
+    guilds: dict[str, Json] = {}
+    channels: dict[str, Json] = {}
 
 
 class Create(Struct, forbid_unknown_fields=True):

@@ -213,11 +213,11 @@ def channel_object(guild: Guild, channel: Channel) -> Json:
         "type": channel.type,
         "sub_type": channel.sub_type,
         "position": channel.position,
-        "parent_id": "",
+        "parent_id": channel.parent_id,
         "owner_id": guild.owner_id,
-        "private_type": 0,
-        "speak_permission": 1,
-        "application_id": "",
+        "private_type": channel.private_type,
+        "speak_permission": channel.speak_permission,
+        "application_id": channel.application_id,
         "permissions": "7",
     }
 

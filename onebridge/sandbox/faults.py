@@ -16,7 +16,8 @@ heartbeat  ``silent`` (no ACK), ``close``, ``reconnect``, ``invalid_session``
 rest       ``error`` (``status``, ``code``, ``err_code``, ``message``), ``delay``,
            ``lose_response`` (the call takes effect, then the connection is cut), ``cut`` (cut
            before any effect), ``expire_token`` (the bot's tokens die before the call),
-           ``rate_limit`` (429)
+           ``rate_limit`` (429 with 22009, or ``code`` with its own status), both this and
+           ``error`` with a ``Retry-After`` of ``retry_after`` seconds, if one is given
 webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``
 =========  ======================================================================================
 """
@@ -53,10 +54,11 @@ class Fault(Struct, forbid_unknown_fields=True):
         times: How many matches in a row; 0 means all that follow.
         app_id: Only for this bot; empty means any.
         seconds: Length of a ``delay``.
-        code: Close code of ``close``; business code of ``error``.
+        code: Close code of ``close``; business code of ``error`` and ``rate_limit``.
         err_code: The newer number of ``error``; equal to ``code`` by default.
         status: HTTP status of ``error`` and ``refuse``.
         message: Words of ``error``.
+        retry_after: Seconds in the header of ``error`` and ``rate_limit``; 0 leaves it out.
         resumable: ``d`` of ``invalid_session``.
         fresh: Whether a ``duplicate`` gets its own ``s`` and outer ``id``.
     """
@@ -72,6 +74,7 @@ class Fault(Struct, forbid_unknown_fields=True):
     err_code: int | None = None
     status: int = 500
     message: str = "scripted fault"
+    retry_after: float = 0.0
     resumable: bool = False
     fresh: bool = False
     seen: int = 0

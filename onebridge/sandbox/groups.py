@@ -1,7 +1,8 @@
-"""REST: what a bot may know of a group and do in it.
+"""REST: what a bot may know of a group, its join requests and its mutes.
 
 Source: qq-platform.md sections 7.1 (index), 7.6 (requests and answers). WL endpoints answer 11253
-unless the bot is whitelisted; ADM ones demand that it is an administrator.
+unless the bot is whitelisted; ADM ones demand that it is an administrator. Members have a module of
+their own.
 """
 
 from datetime import datetime
@@ -10,12 +11,37 @@ from aiohttp import web
 
 from onebridge.sandbox import people
 from onebridge.sandbox.ids import rfc3339
-from onebridge.sandbox.model import Group, Json
+from onebridge.sandbox.model import Group
 from onebridge.sandbox.rest import Call, Reply, Rest
 from onebridge.sandbox.rules import RefusalError
 from onebridge.sandbox.world import World
 
 MINUTE = 60.0
+
+
+def group_of(world: World, call: Call, *, whitelist: bool = False, admin: bool = False) -> Group:
+    """The group in the path.
+
+    Args:
+        world: The platform.
+        call: The call.
+        whitelist: Whether it is for whitelisted bots only (11253).
+        admin: Whether the bot must be an administrator (11282).
+
+    Raises:
+        RefusalError: One of these, 40034101 where the bot is no member, 500 without a code for
+            a group of another bot.
+    """
+    group = world.groups.get(call.part("group_openid"))
+    if whitelist and not call.bot.whitelisted:
+        raise RefusalError(11253)
+    if group is None or group.app_id != call.bot.app_id:
+        raise RefusalError(None, "invalid request", 500)
+    if group.bot_role is None:
+        raise RefusalError(40034101)
+    if admin and group.bot_role not in ("admin", "owner"):
+        raise RefusalError(11282)
+    return group
 
 
 class Groups:
@@ -32,8 +58,6 @@ class Groups:
         return [
             route("GET", base + "/info", self.info, (30, MINUTE)),
             route("GET", base + "/bot_state", self.bot_state, (30, MINUTE)),
-            route("POST", base + "/members", self.members),
-            route("GET", base + "/members/{member_openid}", self.member),
             route("GET", base + "/join_request_list", self.requests, (30, MINUTE)),
             route(
                 "POST",
@@ -45,36 +69,28 @@ class Groups:
             route("POST", base + "/restrict_chat_setting", self.mute, (60, MINUTE)),
         ]
 
-    def _group(self, call: Call, *, whitelist: bool = False, admin: bool = False) -> Group:
-        group = self._world.groups.get(call.part("group_openid"))
-        if whitelist and not call.bot.whitelisted:
-            raise RefusalError(11253)
-        if group is None or group.app_id != call.bot.app_id:
-            raise RefusalError(None, "invalid request", 500)
-        if group.bot_role is None:
-            raise RefusalError(40034101)
-        if admin and group.bot_role not in ("admin", "owner"):
-            raise RefusalError(11282)
-        return group
+    def _name(self, openid: str) -> str:
+        user = self._world.users.get(openid)
+        return user.name if user else ""
 
     async def info(self, call: Call) -> Reply:
         """``GET …/info``."""
-        group = self._group(call, whitelist=True)
+        group = group_of(self._world, call, whitelist=True)
         return Reply(
             200,
             {
                 "group_openid": group.openid,
                 "group_name": group.name,
-                "group_finger_memo": "",
-                "group_class_text": "",
-                "group_tags": [],
+                "group_finger_memo": group.memo,
+                "group_class_text": group.class_text,
+                "group_tags": group.tags,
                 "group_member_num": len(group.members) + 1,
             },
         )
 
     async def bot_state(self, call: Call) -> Reply:
         """``GET …/bot_state``."""
-        group = self._group(call, whitelist=True)
+        group = group_of(self._world, call, whitelist=True)
         return Reply(
             200,
             {
@@ -86,41 +102,9 @@ class Groups:
             },
         )
 
-    async def members(self, call: Call) -> Reply:
-        """``POST …/members``: pages of at most 500."""
-        group = self._group(call, whitelist=True)
-        limit, start = call.body.get("limit", 500), call.body.get("start_index", 0)
-        if not (isinstance(limit, int) and isinstance(start, int) and 1 <= limit <= 500):
-            raise RefusalError(12002)
-        joined = rfc3339(group.joined_at)
-        everyone = list(group.members)
-        page = everyone[start : start + limit]
-        answer: Json = {
-            "members": [{"member_openid": each, "join_timestamp": joined} for each in page]
-        }
-        if start + limit < len(everyone):
-            answer["next_index"] = start + limit
-        return Reply(200, answer)
-
-    async def member(self, call: Call) -> Reply:
-        """``GET …/members/{member_openid}``."""
-        group = self._group(call, whitelist=True)
-        openid = call.part("member_openid")
-        if openid not in group.members:
-            raise RefusalError(10001)
-        return Reply(
-            200,
-            {
-                "member_openid": openid,
-                "nick": self._world.users[openid].name,
-                "joined_at": rfc3339(group.joined_at),
-                "member_role": group.members[openid],
-            },
-        )
-
     async def requests(self, call: Call) -> Reply:
         """``GET …/join_request_list``: oldest first, the cursor is the next request's id."""
-        group = self._group(call, admin=True)
+        group = group_of(self._world, call, admin=True)
         waiting = list(group.requests.values())
         cursor = call.request.query.get("cursor", "")
         ids = [request["join_request_id"] for request in waiting]
@@ -132,7 +116,7 @@ class Groups:
 
     async def approve(self, call: Call) -> Reply:
         """``POST …/approval_join_request/{member_openid}``."""
-        group = self._group(call, admin=True)
+        group = group_of(self._world, call, admin=True)
         openid = call.part("member_openid")
         wanted = str(call.body.get("join_request_id") or "")
         found = next(
@@ -151,33 +135,34 @@ class Groups:
                 self._world.add_user(request["username"], group.app_id, openid=openid)
             fields = {"group_openid": group.openid, "member_openid": openid}
             people.announce(self._world, call.bot, "GROUP_MEMBER_ADD", fields)
+        elif call.body.get("add_to_member_blacklist") is True:
+            group.blacklist[openid] = self._world.now
         self._world.changes.publish("state", None)
         return Reply(200, {})
 
     async def mutes(self, call: Call) -> Reply:
         """``GET …/restrict_chat_setting``."""
-        group = self._group(call, admin=True)
+        group = group_of(self._world, call, admin=True)
         muted = [
             {
                 "member_openid": openid,
                 "mute_expire_at": rfc3339(until),
-                "username": self._world.users[openid].name,
+                "username": self._name(openid),
                 "union_openid": "",
             }
             for openid, until in group.muted.items()
             if until > self._world.now
         ]
-        rule = {"mode": "none", "schedule_rules": [], "recurring_rules": []}
-        return Reply(200, {"global_rule": rule, "members": muted})
+        return Reply(200, {"global_rule": group.rule, "members": muted})
 
     async def mute(self, call: Call) -> Reply:
         """``POST …/restrict_chat_setting``: at most 10, ordinary members only."""
-        group = self._group(call, admin=True)
-        changes = call.body.get("members")
-        if not isinstance(changes, list) or not 1 <= len(changes) <= 10:
+        group = group_of(self._world, call, admin=True)
+        changes = call.objects("members")
+        if not 1 <= len(changes) <= 10:
             raise RefusalError(12002)
         for change in changes:
-            openid = change.get("member_openid")
+            openid = str(change.get("member_openid"))
             if group.members.get(openid) != "member":
                 raise RefusalError(11282, "only ordinary members can be muted", 400)
             match change.get("op"):

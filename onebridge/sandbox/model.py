@@ -92,6 +92,7 @@ class User(Struct):
         friend: Whether they have added the bot.
         push: Whether they allow proactive C2C messages.
         dm_open: Whether the bot may open a DM with them.
+        uin: Their QQ number, which no bot sees; join strategies go by it (section 7.6).
     """
 
     app_id: str
@@ -102,6 +103,7 @@ class User(Struct):
     friend: bool = True
     push: bool = True
     dm_open: bool = True
+    uin: str = ""
 
 
 Role = Literal["member", "admin", "owner"]
@@ -119,6 +121,10 @@ class Group(Struct):
         bot_muted: Whether the bot itself may not speak (40054002).
         echo: Whether the bot gets its own messages back where it gets all (section 6.3).
         requests: Join requests not yet decided: ``join_request_id`` to the event's ``d``.
+        joined: Members who came later than the bot: openid to Unix time.
+        blacklist: People who may not come back: openid to Unix time.
+        memo: Introduction, told by ``/info``; so are ``class_text`` and ``tags``.
+        rule: The mute of the whole group, which bots may only read (section 7.6).
     """
 
     app_id: str
@@ -133,10 +139,29 @@ class Group(Struct):
     bot_muted: bool = False
     echo: bool = False
     requests: dict[str, Json] = field(default_factory=dict)
+    joined: dict[str, float] = field(default_factory=dict)
+    blacklist: dict[str, float] = field(default_factory=dict)
+    memo: str = ""
+    class_text: str = ""
+    tags: tuple[str, ...] = ()
+    rule: Json = field(
+        default_factory=lambda: {"mode": "none", "schedule_rules": [], "recurring_rules": []}
+    )
 
 
 class Channel(Struct):
-    """A text channel of a guild."""
+    """A channel of a guild.
+
+    Attributes:
+        type: 0 text, 2 voice, 4 category, 10005 live, 10007 forum and more (section 7.7).
+        private_type: Who sees it: 0 all, 1 owner and administrators, 2 listed ones too.
+        speak_permission: Who writes: 1 all, 2 owner, administrators and listed ones.
+        user_permissions: What was given to single people: guild user id to bitmap.
+        role_permissions: The same for roles.
+        voice: Guild ids of those who are in a voice or live channel.
+        schedules: Schedules by id, as they are answered.
+        threads: Forum threads by id, as they are answered.
+    """
 
     id: str
     guild_id: str
@@ -144,7 +169,30 @@ class Channel(Struct):
     type: int = 0
     sub_type: int = 0
     position: int = 1
+    parent_id: str = ""
+    private_type: int = 0
+    speak_permission: int = 1
+    application_id: str = ""
     seq: int = 0
+    user_permissions: dict[str, int] = field(default_factory=dict)
+    role_permissions: dict[str, int] = field(default_factory=dict)
+    voice: list[str] = field(default_factory=list)
+    schedules: dict[str, Json] = field(default_factory=dict)
+    threads: dict[str, Json] = field(default_factory=dict)
+
+
+class GuildRole(Struct):
+    """A role of a guild; ``color`` is ARGB, ``hoist`` shows its members apart (section 7.7)."""
+
+    name: str
+    color: int = 4_278_245_297
+    hoist: int = 0
+
+
+def default_roles() -> dict[str, GuildRole]:
+    """The roles that every guild has; nobody changes them."""
+    names = {"1": "全体成员", "2": "管理员", "4": "频道主", "5": "子频道管理员"}
+    return {key: GuildRole(name) for key, name in names.items()}
 
 
 class Member(Struct):
@@ -158,7 +206,14 @@ class Member(Struct):
 
 
 class Guild(Struct):
-    """A guild: channels by id and members by guild user id."""
+    """A guild: channels by id and members by guild user id.
+
+    Attributes:
+        bot_roles: The bot's own roles; with 2 it is an administrator.
+        roles: Roles by id.
+        announce: What is announced to everybody (section 7.7), ``None`` for nothing.
+        blacklist: Guild ids of those who may not come back.
+    """
 
     app_id: str
     id: str
@@ -169,6 +224,9 @@ class Guild(Struct):
     description: str = ""
     joined_at: float = 0.0
     bot_roles: list[str] = field(default_factory=lambda: ["1"])
+    roles: dict[str, GuildRole] = field(default_factory=default_roles)
+    announce: Json | None = None
+    blacklist: list[str] = field(default_factory=list)
 
 
 class DirectChat(Struct):

@@ -1,9 +1,9 @@
 """Every other dispatch of the documents, built from the world and whatever the caller overrides.
 
-``build`` gives a complete ``d``: a test names the type and the fields it cares about. ``apply``
-makes the world agree with what was announced (a friend who leaves is no friend).
+``build`` gives a complete ``d``: a test names the type and the fields it cares about. What follows
+from an event is in ``effects``.
 
-Source: qq-platform.md sections 6.5 to 6.14; which events can be answered: section 6.1.
+Source: qq-platform.md sections 6.5 to 6.14.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from onebridge.sandbox.events import (
     is_meant_for,
 )
 from onebridge.sandbox.ids import rfc3339
-from onebridge.sandbox.ledger import Ticket
 from onebridge.sandbox.model import Bot, Channel, Group, Guild, Json, Message, Scene, User
 from onebridge.sandbox.world import Event, World, first
 
@@ -111,12 +110,13 @@ def _channel_event(world: World, bot: Bot, fields: Json) -> Json:
 def _guild_member(world: World, bot: Bot, fields: Json) -> Json:
     user = _user(world, bot, (fields.get("user") or {}).get("id"))
     guild = _guild(world, bot, fields)
+    member = guild.members.get(user.guild_id)
     return {
         "guild_id": guild.id,
-        "joined_at": rfc3339(world.now),
-        "nick": "",
+        "joined_at": rfc3339(member.joined_at if member else world.now),
+        "nick": member.nick if member else "",
         "op_user_id": guild.owner_id,
-        "roles": ["1"],
+        "roles": list(member.roles) if member else ["1"],
         "user": guild_user(user),
     }
 
@@ -255,19 +255,6 @@ BUILDERS: dict[str, Builder] = {
     "ENTER_AIO": _enter_aio,
 }
 
-_GROUP_REPLYABLE = {
-    "INTERACTION_CREATE",
-    "GROUP_ADD_ROBOT",
-    "GROUP_MSG_RECEIVE",
-    "GROUP_MEMBER_ADD",
-}
-_C2C_REPLYABLE = {"INTERACTION_CREATE", "C2C_MSG_RECEIVE", "FRIEND_ADD"}
-_CHANNEL_REPLYABLE = ("GUILD_MEMBER_", "MESSAGE_REACTION_", "FORUM_", "INTERACTION_CREATE")
-
-
-def _is_channel_replyable(event_type: str) -> bool:
-    return event_type.startswith(_CHANNEL_REPLYABLE) and event_type != "FORUM_PUBLISH_AUDIT_RESULT"
-
 
 def build(world: World, bot: Bot, event_type: str, fields: Json) -> Event:
     """A complete event; a type that is not in the documents carries the fields alone.
@@ -278,60 +265,6 @@ def build(world: World, bot: Bot, event_type: str, fields: Json) -> Event:
     builder = BUILDERS.get(event_type)
     d = (builder(world, bot, fields) if builder else {}) | fields
     return Event(event_type, d, str(d.get("guild_id") or ""))
-
-
-def ticket_for(world: World, bot: Bot, event: Event) -> Ticket | None:
-    """The right to answer an event by ``event_id``; one without an address has none (6.1).
-
-    An event of a whole guild is answered in any of its channels.
-    """
-    d = event.d if isinstance(event.d, dict) else {}
-    if d.get("guild_id") in world.dms:
-        conversation, scene, replyable = str(d["guild_id"]), Scene.DM, True
-    elif conversation := str(d.get("group_openid") or ""):
-        scene, replyable = Scene.GROUP, event.t in _GROUP_REPLYABLE
-    elif conversation := str(d.get("openid") or d.get("user_openid") or ""):
-        scene, replyable = Scene.C2C, event.t in _C2C_REPLYABLE
-    elif conversation := str(d.get("channel_id") or d.get("guild_id") or ""):
-        scene, replyable = Scene.CHANNEL, _is_channel_replyable(event.t)
-    else:
-        return None
-    return Ticket(
-        app_id=bot.app_id,
-        scene=scene,
-        conversation=conversation,
-        opened_at=world.now,
-        is_event=True,
-        replyable=replyable,
-    )
-
-
-def apply(world: World, event: Event) -> None:
-    """Make the world agree with an announced event."""
-    d = event.d if isinstance(event.d, dict) else {}
-    user = world.users.get(str(d.get("openid") or ""))
-    group = world.groups.get(str(d.get("group_openid") or ""))
-    member = str(d.get("member_openid") or "")
-    match event.t:
-        case "FRIEND_ADD" | "FRIEND_DEL" if user is not None:
-            user.friend = user.push = event.t == "FRIEND_ADD"
-        case "C2C_MSG_RECEIVE" | "C2C_MSG_REJECT" if user is not None:
-            user.push = event.t == "C2C_MSG_RECEIVE"
-        case "GROUP_ADD_ROBOT" | "GROUP_DEL_ROBOT" if group is not None:
-            group.bot_role = "member" if event.t == "GROUP_ADD_ROBOT" else None
-        case "GROUP_MSG_RECEIVE" | "GROUP_MSG_REJECT" if group is not None:
-            group.proactive = event.t == "GROUP_MSG_RECEIVE"
-        case "GROUP_MEMBER_ADD" if group is not None:
-            group.members.setdefault(member, "member")
-        case "GROUP_MEMBER_REMOVE" if group is not None:
-            group.members.pop(member, None)
-        case "GROUP_JOIN_REQUEST" if group is not None:
-            group.requests[d["join_request_id"]] = d
-        case "INTERACTION_CREATE":
-            world.add_interaction(str(d["id"]))
-        case _:
-            return
-    world.changes.publish("state", None)
 
 
 def delete_events(world: World, bot: Bot, message: Message, operator: User) -> list[Event]:

@@ -16,7 +16,7 @@ from onebridge.sandbox.events import guild_object
 from onebridge.sandbox.ids import rfc3339
 from onebridge.sandbox.model import Bot, Json, Message, Scene
 from onebridge.sandbox.push import Gateway
-from onebridge.sandbox.rest import Call, Rate, Reply, Rest
+from onebridge.sandbox.rest import Call, Rate, Reply, Rest, cut
 from onebridge.sandbox.rules import Picture, RefusalError, Send
 from onebridge.sandbox.world import World
 
@@ -98,6 +98,8 @@ class OpenApi:
             if early is not None:
                 return early
         answer = self._rest.tokens.issue(app_id, body.get("clientSecret"))
+        if fault is not None and fault.do == "lose_response":
+            cut(request)
         return self._rest.respond(Reply(200, answer), trace)
 
     async def gateway(self, call: Call) -> Reply:

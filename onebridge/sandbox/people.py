@@ -6,7 +6,7 @@ Everything here changes the world and tells the bot, exactly as the chat page or
 import re
 from collections.abc import Sequence
 
-from onebridge.sandbox import notices
+from onebridge.sandbox import effects, notices
 from onebridge.sandbox.events import message_events
 from onebridge.sandbox.ledger import Ticket
 from onebridge.sandbox.model import Bot, DirectChat, Json, Message, Scene, User
@@ -191,8 +191,8 @@ def announce(world: World, bot: Bot, event_type: str, fields: Json) -> tuple[str
         MissingError: A field names somebody or something that does not exist.
     """
     event = notices.build(world, bot, event_type, fields)
-    notices.apply(world, event)
-    return world.emit(bot, event, notices.ticket_for(world, bot, event)), event
+    effects.apply(world, event)
+    return world.emit(bot, event, effects.ticket_for(world, bot, event)), event
 
 
 def recall(world: World, message_id: str, user: str = "") -> Message:

@@ -34,6 +34,39 @@ class Call(NamedTuple):
         text = self.request.query.get(name, "")
         return min(int(text), maximum) if text.isdigit() else default
 
+    def object(self, name: str) -> Json:
+        """An object of the body, ``{}`` where it is absent.
+
+        Raises:
+            RefusalError: 12002, it is something else.
+        """
+        value = self.body.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise RefusalError(12002, f"{name} is not an object")
+        return value or {}
+
+    def objects(self, name: str) -> list[Json]:
+        """A list of objects of the body, empty where it is absent.
+
+        Raises:
+            RefusalError: 12002, it is something else.
+        """
+        value = self.body.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise RefusalError(12002, f"{name} is not a list of objects")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts of the body, empty where it is absent.
+
+        Raises:
+            RefusalError: 12002, it is something else.
+        """
+        value = self.body.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise RefusalError(12002, f"{name} is not a list of texts")
+        return value
+
 
 class Reply(NamedTuple):
     """Status and body of an answer; no body where it is ``None``."""
@@ -60,7 +93,9 @@ class Rest:
         self.tokens = tokens
         self.faults = faults
 
-    def respond(self, reply: Reply, trace: str | None = None) -> web.Response:
+    def respond(
+        self, reply: Reply, trace: str | None = None, retry_after: float = 0.0
+    ) -> web.Response:
         """An answer with the platform's headers.
 
         The content type is bare ``application/json``: an official client compares it literally.
@@ -70,6 +105,8 @@ class Rest:
             "X-Tps-trace-ID": trace or self.world.ids.trace(),
             "Date": formatdate(self.world.now, usegmt=True),
         }
+        if retry_after:
+            headers["Retry-After"] = f"{retry_after:g}"
         if reply.body is None:
             return web.Response(status=reply.status, headers=headers)
         headers["Content-Type"] = "application/json"
@@ -105,7 +142,7 @@ class Rest:
             except RefusalError as error:
                 reply = Reply(error.status, error.body(trace))
             if fault is not None and fault.do == "lose_response":
-                _cut(request)
+                cut(request)
             return self.respond(reply, trace)
 
         return web.route(method, path, handle)
@@ -116,25 +153,30 @@ class Rest:
         """What a fault does before the call takes effect; an answer ends the call here.
 
         Raises:
-            RefusalError: The bot's token has just died, or too many calls.
+            RefusalError: The bot's token has just died, or was asked for too often.
         """
         match fault.do:
             case "delay":
                 await asyncio.sleep(fault.seconds)
             case "cut":
-                _cut(request)
+                cut(request)
                 return self.respond(Reply(500))
             case "expire_token" if bot is not None:
                 self.tokens.expire(bot.app_id)
                 raise RefusalError(11244)
             case "rate_limit":
-                raise RefusalError(22009)
+                refusal = RefusalError(fault.code or 22009)
+                if bot is None:
+                    raise refusal
+                reply = Reply(refusal.status, refusal.body(trace))
+                return self.respond(reply, trace, fault.retry_after)
             case "error":
                 body: Json = {"message": fault.message, "trace_id": trace}
                 if fault.code:
                     body["code"] = fault.code
+                if fault.code or fault.err_code is not None:
                     body["err_code"] = fault.code if fault.err_code is None else fault.err_code
-                return self.respond(Reply(fault.status, body), trace)
+                return self.respond(Reply(fault.status, body), trace, fault.retry_after)
             case _:
                 pass
         return None
@@ -167,7 +209,7 @@ class Rest:
         return body
 
 
-def _cut(request: web.Request) -> None:
+def cut(request: web.Request) -> None:
     """Cut the connection as a failing network would: no answer, no goodbye."""
     if request.transport is not None:
         request.transport.abort()

@@ -26,8 +26,14 @@ from onebridge.sandbox import people
 from onebridge.sandbox.control import Control
 from onebridge.sandbox.faults import Faults
 from onebridge.sandbox.files import Kind, new_file
+from onebridge.sandbox.group_members import GroupMembers
+from onebridge.sandbox.group_strategies import GroupStrategies
 from onebridge.sandbox.groups import Groups
 from onebridge.sandbox.guard import FILE_POLICY, PAGE_POLICY, guard, host_of
+from onebridge.sandbox.guild_boards import GuildBoards
+from onebridge.sandbox.guild_channels import GuildChannels
+from onebridge.sandbox.guild_messages import GuildMessages
+from onebridge.sandbox.guild_roles import GuildRoles
 from onebridge.sandbox.guilds import Guilds
 from onebridge.sandbox.ledger import Limits
 from onebridge.sandbox.model import Json, Message, Post, Scene
@@ -46,6 +52,17 @@ _PAGE_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+# Strategies come first: their path would be a group's, too.
+_ENDPOINTS = (
+    GroupStrategies,
+    Groups,
+    GroupMembers,
+    Guilds,
+    GuildChannels,
+    GuildRoles,
+    GuildMessages,
+    GuildBoards,
+)
 _SHOWN_INLINE = ("image/", "video/", "audio/mpeg", "audio/ogg", "audio/wav")
 
 
@@ -201,7 +218,8 @@ class Sandbox:
         public_host = self.settings.public_url.partition("://")[2].partition("/")[0]
         names = {*self.settings.allowed_hosts, *({host_of(public_host)} if public_host else ())}
         app = web.Application(middlewares=[guard(names)], client_max_size=64 * 1024 * 1024)
-        for part in (api, Uploads(rest, api.fetch), Groups(rest), Guilds(rest), self._control):
+        uploads = Uploads(rest, api.fetch)
+        for part in (api, uploads, *(kind(rest) for kind in _ENDPOINTS), self._control):
             app.add_routes(part.routes())
         app.add_routes(
             [

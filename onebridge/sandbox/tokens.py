@@ -22,12 +22,17 @@ class _Token(Struct, frozen=True):
 
 
 class Tokens:
-    """Gives out tokens and recognises them."""
+    """Gives out tokens and recognises them.
+
+    Attributes:
+        issued: How many different tokens were made.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._current: dict[str, _Token] = {}
         self._by_value: dict[str, _Token] = {}
+        self.issued = 0
 
     def issue(self, app_id: object, secret: object) -> Json:
         """The token endpoint's answer; errors come with HTTP 200 and a ``code`` (section 1.1)."""
@@ -50,6 +55,7 @@ class Tokens:
             value: each for value, each in self._by_value.items() if each.expires_at > now
         }
         self._current[app_id] = self._by_value[token.value] = token
+        self.issued += 1
         return token
 
     def bot_of(self, value: str) -> Bot | None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec import Struct, field
 
 from onebridge.sandbox import files, posting
-from onebridge.sandbox.model import FileInfo, Json, Scene
+from onebridge.sandbox.model import FileInfo, Group, Json, Scene
 from onebridge.sandbox.rest import Call, Reply, Rest
 from onebridge.sandbox.rules import RefusalError, read_send
 from onebridge.sandbox.world import World
@@ -74,6 +74,7 @@ class Uploads:
 
     async def upload(self, scene: Scene, call: Call) -> Reply:
         """``POST …/files``: bytes, a URL to fetch, or the parts of a chunked upload."""
+        self._check_place(scene, call)
         body = call.body
         name = str(body.get("file_name") or "")
         file_type = body.get("file_type")
@@ -106,6 +107,15 @@ class Uploads:
             answer["id"] = self._send(scene, call, info)
         return Reply(200, answer)
 
+    def _check_place(self, scene: Scene, call: Call) -> None:
+        """The address must be one of this bot and scene (section 8.4), and not mute it."""
+        key = call.part("place")
+        place = (self._world.groups if scene is Scene.GROUP else self._world.users).get(key)
+        if place is None or place.app_id != call.bot.app_id:
+            raise RefusalError(None, "invalid request", 500)
+        if isinstance(place, Group) and place.bot_muted:
+            raise RefusalError(850018)
+
     def _send(self, scene: Scene, call: Call, info: FileInfo) -> str:
         """``srv_send_msg``: sent at once, as a proactive message."""
         body = {"msg_type": 7, "media": {"file_info": info.token}}
@@ -122,6 +132,7 @@ class Uploads:
 
     async def prepare(self, scene: Scene, call: Call) -> Reply:
         """``POST …/upload_prepare``."""
+        self._check_place(scene, call)
         body = call.body
         size = str(body.get("file_size", ""))
         hashes = {name: str(body.get(name, "")) for name in ("md5", "sha1", "md5_10m")}

@@ -8,11 +8,13 @@ import asyncio
 import logging
 from collections import deque
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
 
+from onebridge.sandbox import forgeries, notices
 from onebridge.sandbox.faults import Faults
 from onebridge.sandbox.model import Bot, Json
 from onebridge.sandbox.world import Event, World
@@ -128,8 +130,6 @@ class Webhooks:
 
     async def _post(self, bot: Bot, body: bytes, timestamp: str) -> tuple[int, Json]:
         """Send one signed callback; status 0 and no answer when there was none."""
-        if self._client is None or bot.webhook_url is None:
-            return 0, {}
         headers = {
             "User-Agent": "QQBot-Callback",
             "Content-Type": "application/json",
@@ -137,19 +137,52 @@ class Webhooks:
             "X-Signature-Timestamp": timestamp,
             "X-Signature-Ed25519": sign(bot.secret, timestamp, body),
         }
-        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
-        try:
-            async with self._client.post(
-                bot.webhook_url, data=body, headers=headers, timeout=timeout
-            ) as response:
-                raw = await response.content.read(65_536)
-        except (aiohttp.ClientError, TimeoutError):
-            return 0, {}
+        status, raw = await self._request(bot, headers, body)
         try:
             answer = msgspec.json.decode(raw)
         except msgspec.DecodeError:
             answer = {}
-        return response.status, answer if isinstance(answer, dict) else {}
+        return status, answer if isinstance(answer, dict) else {}
+
+    async def _request(self, bot: Bot, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Post to the bot's URL; status 0 without an answer."""
+        if self._client is None or bot.webhook_url is None:
+            return 0, b""
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
+        try:
+            async with self._client.post(
+                bot.webhook_url, data=BytesIO(body), headers=headers, timeout=timeout
+            ) as response:
+                return response.status, await response.content.read(65_536)
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, b""
+
+    async def forge(
+        self, bot: Bot, kind: str, event_type: str, fields: Json, size: int = 8 * 1024 * 1024
+    ) -> tuple[int, bytes]:
+        """Send a callback that is wrong in one way, once; see ``forgeries.KINDS``.
+
+        Args:
+            bot: Whose webhook.
+            kind: What is wrong with it.
+            event_type: What it pretends to be.
+            fields: Of its ``d``; the rest is completed from the world, which does not change.
+            size: Bytes of an ``oversized`` one.
+
+        Returns:
+            Status and body of the answer; status 0 when there was none.
+
+        Raises:
+            ValueError: There is no such kind.
+            MissingError: A field names somebody or something that does not exist.
+        """
+        event = notices.build(self._world, bot, event_type, fields)
+        event_id = self._world.ids.event(event_type)
+        d = event.d if isinstance(event.d, dict) else {}
+        body = forgeries.event_body(event_type, event_id, d)
+        request = forgeries.forge(kind, bot, body, size, self._world.now, sign)
+        # A connection of its own: who is lied to may hang up.
+        return await self._request(bot, request.headers | {"Connection": "close"}, request.body)
 
     async def validate(self, bot: Bot) -> str:
         """The op 13 handshake that the console makes when a callback URL is set (4.3).

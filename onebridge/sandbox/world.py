@@ -242,6 +242,15 @@ class World:
             raise MissingError(f"no group {key}")
         return found
 
+    def guild(self, key: str) -> Guild:
+        """A guild by id or name."""
+        found = self.guilds.get(key)
+        if found is None:
+            found = next((guild for guild in self.guilds.values() if guild.name == key), None)
+        if found is None:
+            raise MissingError(f"no guild {key}")
+        return found
+
     def channel(self, key: str) -> Channel:
         """A channel by id or name."""
         found = self.channels.get(key)

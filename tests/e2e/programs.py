@@ -22,7 +22,11 @@ class Program:
     running: ClassVar[list["Program"]] = []
 
     def __init__(
-        self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.name = name
         self.lines: list[str] = []
@@ -31,7 +35,7 @@ class Program:
         self._process = subprocess.Popen(
             list(command),
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -78,6 +82,10 @@ class Program:
     def returncode(self) -> int | None:
         """Exit code; None while it runs."""
         return self._process.poll()
+
+    def hang_up(self) -> None:
+        """Have it read its configuration again (SIGHUP)."""
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End the whole group at once, as a power cut would (SIGKILL)."""

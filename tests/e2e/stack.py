@@ -207,6 +207,19 @@ class Bridge:
         assert self._program is not None
         wait_for_answer(f"http://{self.address}/readyz", self._program)
 
+    def edit(self, text: str = "", **sections: object) -> None:
+        """Write other sections, or anything else, into its file and have it read that."""
+        assert self._program is not None
+        if not text:
+            text = json.dumps({**json.loads(self._config.read_text()), **sections})
+        self._config.write_text(text)
+        self._program.hang_up()
+
+    def said(self, pattern: str) -> str:
+        """A line of its log, past or to come."""
+        assert self._program is not None
+        return self._program.wait_for_line(pattern)
+
     def kill(self) -> None:
         """End it without a warning."""
         assert self._program is not None

@@ -10,6 +10,9 @@ from onebridge.cli import main
 from onebridge.config_file import load_config
 from onebridge.onebot.actions import Retcode
 from onebridge.qq.wire import INTENTS
+from onebridge.sandbox.control_openapi import ENDPOINTS
+from onebridge.sandbox.faults import ACTIONS
+from onebridge.sandbox.forgeries import KINDS
 from onebridge.translate.facts import WAYS
 from onebridge.translate.notices import FORMS, INTERACTIONS
 from onebridge.version import __version__
@@ -79,6 +82,15 @@ def test_every_return_code_is_explained(code: Retcode) -> None:
     assert re.search(rf"^\|[^|]*\b{int(code)}\b[^|]*\|", page, re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", ["sandbox.md", "sandbox.zh-CN.md"])
+def test_the_sandbox_is_explained(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    calls = {endpoint.path.removeprefix("/control/") for endpoint in ENDPOINTS}
+    missing = [word for word in (*KINDS, *ACTIONS) if f"`{word}`" not in page]
+    missing += [call for call in calls if call not in page]
+    assert missing == []
+
+
 def test_every_command_is_in_the_reference() -> None:
     page = (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
     listed = re.findall(r"^#+ (onebridge.*)$", page, re.MULTILINE)
@@ -105,6 +117,7 @@ def test_links_lead_somewhere(path: Path) -> None:
         ("docs/start.md", "docs/start.zh-CN.md"),
         ("docs/frameworks.md", "docs/frameworks.zh-CN.md"),
         ("docs/webhook.md", "docs/webhook.zh-CN.md"),
+        ("docs/sandbox.md", "docs/sandbox.zh-CN.md"),
     ],
 )
 def test_both_languages_say_the_same(english: str, chinese: str) -> None:

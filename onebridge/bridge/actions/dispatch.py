@@ -57,7 +57,8 @@ class Actions:
         self, context: Context, *, strict: bool = False, rate_limit_interval: float = 0.5
     ) -> None:
         self._context = context
-        self._strict = strict
+        self.strict = strict
+        """Replaced when the configuration changes."""
         self.pace = Pace(rate_limit_interval)
 
     def accept(self, request: Request) -> Later | None:
@@ -66,7 +67,7 @@ class Actions:
         Raises:
             ActionError: 1400 or 114, it would fail for certain.
         """
-        if not self._strict:
+        if not self.strict:
             return None
         name = read_name(request.action)
         row = TABLE.get(name.plain)

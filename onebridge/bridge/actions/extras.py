@@ -22,7 +22,7 @@ from onebridge.version import __version__
 DOMAIN = Param("domain", STR, default="", doc="Ignored.")
 STATUS = record(online=FLAG, good=FLAG)
 VERSION = record(app_name=TEXT, app_version=TEXT, protocol_version=TEXT, impl=TEXT)
-NO_COOKIES = "Always empty: bots have no web login. A refusal would stop Yunzai's start."
+NO_COOKIES = "Always empty: bots have no web login."
 
 MAX_RESTART_DELAY = 60_000
 """Milliseconds."""

@@ -94,9 +94,9 @@ async def send(
     return await context.messaging.send(call, find, params["message"], hints)
 
 
-async def delete_msg(context: Context, _call: Call, params: Params) -> None:
+async def delete_msg(context: Context, call: Call, params: Params) -> None:
     """Every part of it."""
-    await context.messaging.recall(params["message_id"])
+    await context.messaging.recall(call, params["message_id"])
 
 
 async def get_msg(context: Context, _call: Call, params: Params) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Pace:
     """
 
     def __init__(self, interval: float) -> None:
-        self._interval = interval
+        self.interval = interval
         self._turn = asyncio.Lock()  # guards ``_not_before``; its queue is the order
         self._not_before = 0.0
         self._waiting = 0
@@ -52,6 +52,6 @@ class Pace:
             try:
                 yield
             finally:
-                self._not_before = loop.time() + self._interval
+                self._not_before = loop.time() + self.interval
         finally:
             self._turn.release()

@@ -79,7 +79,7 @@ ROWS = (
         "get_friends_with_category",
         get_friends_with_category,
         (),
-        "The same, in one category.",
+        "Everybody with a private chat, in one category.",
         listed(CATEGORY),
     ),
     Row(

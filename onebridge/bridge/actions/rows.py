@@ -55,7 +55,6 @@ class Context(msgspec.Struct, frozen=True):
         store: What was seen.
         status: What ``get_status`` answers.
         reconnect: Connects to the platform anew, after so many seconds.
-        guild_as: How channels are shown: as groups, or as go-cqhttp's guilds.
         app_name: What ``get_version_info`` says, unless a connection has its own.
     """
 
@@ -68,8 +67,12 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     status: Callable[[], dict[str, Any]]
     reconnect: Callable[[float], None]
-    guild_as: str = "group"
     app_name: str = "onebridge"
+
+    @property
+    def guild_as(self) -> str:
+        """How channels are shown: as groups, or as go-cqhttp's guilds."""
+        return self.messaging.settings.guild_as
 
     def is_self(self, user_id: int | str) -> bool:
         """Whether an id means the bot."""

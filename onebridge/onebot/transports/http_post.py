@@ -26,7 +26,7 @@ from onebridge.onebot.subscriptions import Subscription
 from onebridge.onebot.transports.calls import perform
 from onebridge.onebot.transports.turns import Turns
 from onebridge.store.ports import DeliveryStore
-from onebridge.supervision import pause, ticks
+from onebridge.supervision import pause
 from onebridge.version import __version__
 
 log = get_logger(__name__)
@@ -135,6 +135,11 @@ class HttpPostApplication:
         """Whether the application could be reached when it was last tried."""
         return self._presence.is_there
 
+    def apply(self, onebot: OneBotSettings, delivery: DeliverySettings) -> None:
+        """From now on these are the general choices; what is on its way stays so."""
+        self._subscription.apply(onebot)
+        self.events.apply(delivery)
+
     async def run(self) -> None:
         """Post ``enable``, then events, until cancelled; then ``disable``."""
         await self.events.open()
@@ -156,8 +161,7 @@ class HttpPostApplication:
                     tasks.create_task(self._save_progress(), name="post progress")
                     for _ in range(self._limits.conversations):
                         tasks.create_task(self._work(session), name="post worker")
-                    if self._subscription.heartbeat_interval:
-                        tasks.create_task(self._send_heartbeats(session), name="post heartbeats")
+                    tasks.create_task(self._send_heartbeats(session), name="post heartbeats")
             finally:
                 await self.events.save()
                 if self._presence.is_there:
@@ -207,9 +211,8 @@ class HttpPostApplication:
             await self.events.save()
 
     async def _send_heartbeats(self, session: aiohttp.ClientSession) -> None:
-        interval = self._subscription.heartbeat_interval
         service = self._service
-        async for _ in ticks(interval):
+        async for interval in self._subscription.beats():
             if self._presence.is_there:
                 event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
                 await self._post(session, encode_json(event), _Attempt(), timeout=interval)

@@ -29,6 +29,12 @@ log = get_logger(__name__)
 FORWARD: web.AppKey[ForwardWebSockets] = web.AppKey("forward", ForwardWebSockets)
 """The forward connections of an application built here."""
 
+UPDATES: web.AppKey[Updates] = web.AppKey("updates", Updates)
+"""Its streams."""
+
+SUBSCRIPTION: web.AppKey[Subscription] = web.AppKey("subscription", Subscription)
+"""What forward connections, streams and polls get."""
+
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
 """Its gate, for handlers that others add: ``app[GATE].guard(handler)``."""
 
@@ -122,6 +128,8 @@ def build_server(
         handler_args={"access_log": None, "max_line_size": MAX_LINE},
     )
     app[FORWARD] = forward
+    app[UPDATES] = updates
+    app[SUBSCRIPTION] = subscription
     app[GATE] = gate
     app.on_shutdown.append(close_connections)
     app.router.add_get("/healthz", _show_health(alive))

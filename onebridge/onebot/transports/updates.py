@@ -49,7 +49,7 @@ class Updates:
         self._clock = clock
         self._stall = stall
         self._cursors: dict[AppId, int] = {}
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._streams: dict[asyncio.Task[Any], AppId] = {}
 
     async def poll(self, service: Service, params: dict[str, Any]) -> Response:
         """Events since the last poll of this account, whoever made it; waits if there are none.
@@ -90,7 +90,7 @@ class Updates:
         )
         task = asyncio.current_task()
         assert task is not None, "handlers run in tasks"
-        self._streams.add(task)
+        self._streams[task] = service.account
         try:
             await response.prepare(request)
             await self._pump(response, service)
@@ -98,26 +98,28 @@ class Updates:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self._streams.discard(task)
+            del self._streams[task]
         return response
 
-    def close(self) -> None:
-        """End every stream; used when the server stops."""
-        for task in self._streams:
-            task.cancel()
+    def close(self, account: AppId | None = None) -> None:
+        """End every stream, or those of an account that is taken away."""
+        for task, of_account in self._streams.items():
+            if account is None or account == of_account:
+                task.cancel()
 
     async def _pump(self, response: web.StreamResponse, service: Service) -> None:
         ring = service.events
         cursor = ring.newest
-        interval = self._subscription.heartbeat_interval
+        subscription = self._subscription
         hello = lifecycle(service.self_id, "connect", self._clock.now())
         await self._write(response, [encode_json(hello)])
-        beat_at = self._clock.monotonic() + (interval or KEEPALIVE)
+        beat_at = self._clock.monotonic() + (subscription.heartbeat_interval or KEEPALIVE)
         while True:
             try:
                 async with asyncio.timeout(max(0.0, beat_at - self._clock.monotonic())):
                     await ring.wait(cursor)
             except TimeoutError:
+                interval = subscription.heartbeat_interval
                 beat_at = self._clock.monotonic() + (interval or KEEPALIVE)
                 await self._beat(response, service, interval)
                 continue
@@ -126,7 +128,7 @@ class Updates:
                 return
             if entries:
                 cursor = entries[-1].log_seq
-                bodies = map(self._subscription.body, entries)
+                bodies = map(subscription.body, entries)
                 await self._write(response, [body for body in bodies if body is not None])
 
     async def _beat(self, response: web.StreamResponse, service: Service, interval: float) -> None:

@@ -6,7 +6,9 @@ the ring, is closed; the others notice nothing.
 """
 
 import asyncio
+import struct
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,7 +22,6 @@ from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Service
 from onebridge.onebot.subscriptions import Subscription
 from onebridge.onebot.transports.calls import CALL_LIMITS, CallLimits, Calls
-from onebridge.supervision import ticks
 
 log = get_logger(__name__)
 
@@ -53,6 +54,11 @@ class ForwardLimits(NamedTuple):
 
 
 FORWARD_LIMITS = ForwardLimits()
+
+_TEXT_FRAME = 0x81
+"""A whole message (FIN) of text, RFC 6455 section 5.2."""
+
+_SHORT, _MEDIUM, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
 
 
 class ForwardWebSockets:
@@ -112,12 +118,13 @@ class ForwardWebSockets:
 
     async def close(self, account: AppId | None = None) -> None:
         """Say goodbye to every client, or to those of an account that is taken away."""
+        reason = b"onebridge is stopping" if account is None else b"the account is stopping"
         async with asyncio.TaskGroup() as tasks:
             for connection in self._open:
                 if account is not None and account != connection.account:
                     continue
                 tasks.create_task(
-                    connection.close(WSCloseCode.GOING_AWAY, b"onebridge is stopping"),
+                    connection.close(WSCloseCode.GOING_AWAY, reason),
                     name="forward close",
                 )
 
@@ -136,6 +143,7 @@ class _Connection:
         limits: ForwardLimits,
     ) -> None:
         self._transport = request.transport
+        self._drain = request.writer.drain
         self._peer = request.remote
         self.account = service.account
         self._socket = socket
@@ -155,10 +163,7 @@ class _Connection:
                 pumps.append(
                     tasks.create_task(self._send_events(cursor, tasks), name="forward events")
                 )
-                if self._subscription.heartbeat_interval:
-                    pumps.append(
-                        tasks.create_task(self._send_heartbeats(), name="forward heartbeats")
-                    )
+                pumps.append(tasks.create_task(self._send_heartbeats(), name="forward heartbeats"))
             try:
                 await self._read(executes=role is not Role.EVENT)
             finally:
@@ -204,9 +209,8 @@ class _Connection:
                     return
 
     async def _send_heartbeats(self) -> None:
-        interval = self._subscription.heartbeat_interval
         service = self._service
-        async for _ in ticks(interval):
+        async for interval in self._subscription.beats():
             event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
             if not await self._send([encode_json(event)]):
                 return
@@ -217,10 +221,13 @@ class _Connection:
 
     async def _send(self, bodies: list[bytes]) -> bool:
         """Write frames; False if the client is gone, or was cut off because it does not read."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            return False
+        transport.write(text_frames(bodies))
         try:
             async with asyncio.timeout(self._limits.stall):
-                for body in bodies:
-                    await self._socket.send_frame(body, WSMsgType.TEXT)
+                await self._drain()
         except TimeoutError:
             counters["forward.stalled"] += 1
             log.warning("forward.stalled", account=self._service.account, peer=self._peer)
@@ -233,3 +240,21 @@ class _Connection:
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def text_frames(bodies: Iterable[bytes]) -> bytes:
+    """Messages as a server sends them: frames without a mask, ready for one write.
+
+    aiohttp writes each for itself, which takes nearly three times as long for a batch of events.
+    """
+    parts: list[bytes] = []
+    for body in bodies:
+        size = len(body)
+        if size < 126:
+            parts.append(_SHORT.pack(_TEXT_FRAME, size))
+        elif size < 1 << 16:
+            parts.append(_MEDIUM.pack(_TEXT_FRAME, 126, size))
+        else:
+            parts.append(_LONG.pack(_TEXT_FRAME, 127, size))
+        parts.append(body)
+    return b"".join(parts)

@@ -116,6 +116,11 @@ class ReverseWebSocket:
             if role is not ClientRole.API
         )
 
+    def apply(self, onebot: OneBotSettings, delivery: DeliverySettings) -> None:
+        """From now on these are the general choices; connections stay as they are."""
+        self._subscription.apply(onebot)
+        self.events.apply(delivery)
+
     async def run(self) -> None:
         """Dial, serve, dial again, until cancelled; the connections are then closed in order."""
         await self.events.open()
@@ -245,8 +250,7 @@ class _Link:
         hello = lifecycle(self._service.self_id, "connect", self._clock.now())
         await self._socket.send(encode_json(hello), text=True)
         tasks.create_task(self._send_events(), name="reverse events")
-        if self._subscription.heartbeat_interval:
-            tasks.create_task(self._send_heartbeats(), name="reverse heartbeats")
+        tasks.create_task(self._send_heartbeats(), name="reverse heartbeats")
 
     async def _read(self) -> None:
         while True:
@@ -287,9 +291,8 @@ class _Link:
         return count
 
     async def _send_heartbeats(self) -> None:
-        interval = self._subscription.heartbeat_interval
         service = self._service
-        async for _ in ticks(interval):
+        async for interval in self._subscription.beats():
             event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
             await self._socket.send(encode_json(event), text=True)
 

@@ -36,7 +36,7 @@ PATIENCE = 10.0
 TOKEN = "T-令牌"
 PNG = gradient_png(8, 8)
 PICTURE = "base64://" + base64.b64encode(PNG).decode()
-HEARTBEAT = 0.2
+HEARTBEAT = 0.5
 
 
 class Item(NamedTuple):

@@ -15,7 +15,7 @@ from onebridge.onebot.segments import Segment
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.ledger import Limits
 from onebridge.sandbox.server import Sandbox, SandboxSettings
-from tests.conformance.onebot.rig import PICTURE, PNG, Chat, Frame, Rig, checklist, text_of
+from tests.conformance.onebot.rig import PICTURE, PNG, TOKEN, Chat, Frame, Rig, checklist, text_of
 from tests.contract.bridge.harness import running_bridge
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -323,6 +323,24 @@ async def test_at_sender(rig: Rig) -> None:
     assert text_of(wanted).endswith("要")
     assert other in text_of(wanted)
     assert (other in text_of(default)) == rig.strict
+
+
+@checklist(233)
+async def test_a_reply_in_a_channel(guarded: Rig) -> None:
+    chat = guarded.channel()
+    async with guarded.socket(f"/?access_token={TOKEN}") as client:
+        said = guarded.say(chat, "频道里")
+        event = await client.frame(lambda frame: frame.get("qq", {}).get("msg_id") == said.id)
+        assert event["message_type"] == "guild"
+        for operation in ({"reply": "好"}, {"reply": "好", "at_sender": True}):
+            answer = await client.ask(
+                ".handle_quick_operation", context=context_of(event), operation=operation
+            )
+            assert answer["status"] == "ok"
+    plain, mentioning = await guarded.posted(chat, 2)
+    assert text_of(plain) == "好"
+    assert event["user_id"] in text_of(mentioning)
+    assert {post.body["msg_id"] for post in (plain, mentioning)} == {said.id}
 
 
 @checklist(234)

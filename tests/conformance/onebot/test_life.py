@@ -119,7 +119,7 @@ async def test_a_platform_that_is_away(tmp_path: Path, strict: bool) -> None:
             answer = await client.ask("send_group_msg", group_id=event["group_id"], message="x")
             assert answer["status"] == "failed"
             assert answer["wording"]
-            assert loop.time() - asked < 5.5
+            assert loop.time() - asked < 8
             assert not client.closed
 
 

@@ -171,7 +171,7 @@ async def test_numbers_survive_a_restart(tmp_path: Path) -> None:
     assert (after["group_id"], after["user_id"]) == (before["group_id"], before["user_id"])
     assert 1 <= before["message_id"] < sent["message_id"] < after["message_id"] < 2**31
     assert got["message_id"] == before["message_id"]
-    assert forward["messages"][0]["nickname"] == "甲"
+    assert forward["messages"][0]["sender"]["nickname"] == "甲"
     # A flag holds all that it stands for, so there is nothing that a restart could lose.
     assert isinstance(request["flag"], str)
 

@@ -130,7 +130,7 @@ async def test_it_comes_back(dialled: Dialled) -> None:
     await app.on("/plain")[-1].connection.close()
     closed = loop.time()
     await dialled.rig.until(lambda: len(app.asked("/plain")) > before)
-    assert INTERVAL * 0.5 <= loop.time() - closed <= INTERVAL * 3
+    assert INTERVAL * 0.5 <= loop.time() - closed <= INTERVAL + 2
 
 
 @checklist(101)

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from onebridge.app.process import Process
 from onebridge.clock import Clock
+from onebridge.config import Config
 from onebridge.config_file import parse_config
 from onebridge.sandbox.server import Sandbox, SandboxSettings
 from tests.ports import free_port
@@ -119,13 +120,16 @@ async def running_bridge(
     *,
     wait_online: bool = True,
     clock: Clock | None = None,
+    read_config: Callable[[], Config] | None = None,
     **parts: Any,
 ) -> AsyncIterator[Bridge]:
     """A bridge from its start to its ordered stop."""
     port = free_port()
     config = parse_config(configuration(sandbox, port, **parts), {}, folder)
     listening = asyncio.Event()
-    process = Process(config, folder, clock, on_ready=lambda _: listening.set())
+    process = Process(
+        config, folder, clock, on_ready=lambda _: listening.set(), read_config=read_config
+    )
     async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
         running = tasks.create_task(process.run())
         try:

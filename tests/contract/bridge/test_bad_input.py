@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from onebridge.app.account import AccountState
 from onebridge.app.process import EXIT_NO_CREDENTIALS, EXIT_OK, Process
 from onebridge.config_file import parse_config
 from onebridge.errors import ConfigError
@@ -67,7 +68,7 @@ async def test_a_secret_that_changes_while_the_gateway_is_looked_for_fails_one_a
         sandbox.world.bots["102000001"].secret = "another"
         sandbox.tokens.expire("102000001")
         account = bridge.process.accounts[0]
-        await bridge.until(lambda: account.failure != "")
+        await bridge.until(lambda: account.state is AccountState.FAILED)
         assert "100016" in account.failure
         status, answer = await bridge.post("get_status")
         assert (status, answer["data"]["good"]) == (200, False)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from onebridge.sandbox.faults import Fault
+from onebridge.sandbox.forgeries import KINDS
 from onebridge.sandbox.server import Sandbox
 from onebridge.sandbox.webhook import sign
 from onebridge.store.sqlite import SqliteStore
@@ -214,3 +215,43 @@ async def test_the_proof_file_is_served(sandbox: Sandbox, tmp_path: Path) -> Non
         bridge.http.get(url) as answer,
     ):
         assert await answer.json() == {"bot_appid": 102000001}
+
+
+# What the listener says to each kind of false callback; "op_13_unsigned" is the console's too.
+FORGERIES = {
+    "wrong_signature": 403,
+    "wrong_secret": 403,
+    "unsigned": 401,
+    "no_timestamp": 401,
+    "short_signature": 403,
+    "not_hex": 403,
+    "high_bits": 403,
+    "wrong_app_id": 403,
+    "stale": 403,
+    "future": 403,
+    "oversized": 413,
+    "not_json": 400,
+    "not_utf8": 400,
+    "no_object": 400,
+    "no_op": 400,
+    "empty": 400,
+    "op_13": 200,
+    "op_13_unsigned": 200,
+    "op_13_oracle": 400,
+}
+
+
+async def test_no_false_callback_is_believed(sandbox: Sandbox, tmp_path: Path) -> None:
+    # A bridge with one bot takes a callback that names nobody as that bot's: its signature counts.
+    assert set(FORGERIES) == set(KINDS) - {"true", "no_app_id"}
+    port = free_port()
+    async with running_bridge(sandbox, tmp_path, **parts(sandbox, "webhook", port)) as bridge:
+        await register(sandbox, bridge, port, only=True)
+        bot = sandbox.world.bot()
+        async with bridge.client() as client:
+            answers = {}
+            for kind in FORGERIES:
+                answers[kind], _ = await sandbox.webhooks.forge(bot, kind, "GROUP_ADD_ROBOT", {})
+            assert answers == FORGERIES
+            sandbox.say("你好", scene="c2c", user=MING)
+            assert (await client.event())["raw_message"] == "你好", "the first thing that is told"

@@ -51,6 +51,9 @@ async def test_saying_something(client: Any, sandbox: Sandbox) -> None:
         ("create", {"kind": "user", "fields": {"colour": 1}}, 400),
         ("gateway", {"do": "dance"}, 400),
         ("audit", {"audit_id": "x"}, 404),
+        ("forge", {"kind": "clever"}, 400),
+        ("forge", {"kind": "stale", "d": {"openid": "nobody"}}, 404),
+        ("settings", {"guilds": {"nowhere": {}}}, 404),
     ],
 )
 async def test_mistakes_are_told(client: Any, path: str, body: Any, status: int) -> None:

@@ -203,7 +203,11 @@ async def test_two_connections_of_one_shard_both_get_it(client: Any, sandbox: Sa
         await bot.event("C2C_MESSAGE_CREATE")
 
 
-@pytest.mark.parametrize("code", [1000, 4000, 4006, 4007, 4009, 4900, 4914])
+# qq-platform.md section 3.4: every code that a server can send; 1006 is the cut below.
+CLOSE_CODES = [1000, 1001, *range(4000, 4015), *range(4900, 4916)]
+
+
+@pytest.mark.parametrize("code", CLOSE_CODES)
 async def test_close_codes_on_demand(client: Any, sandbox: Sandbox, code: int) -> None:
     bot = await client.online()
     assert sandbox.gateway.act("close", code) == 1
@@ -335,6 +339,48 @@ async def test_scripted_answers_to_identify_and_resume(
     assert await first.close_code() == expected
     await second.resume(bot.session_id, 1)
     assert await second.close_code() == expected
+
+
+async def test_identify_and_resume_may_stay_without_answer(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    for point in ("identify", "resume"):
+        sandbox.faults.add(Fault(on=point, do="silent"))
+    first, second = await client.connect(), await client.connect()
+    await first.identify()
+    await second.resume(bot.session_id, 1)
+    for waiting in (first, second):
+        await waiting.send(1, None)
+        assert await waiting.frame() == {"op": 11}, "nothing came before this"
+    assert len(sandbox.gateway.sessions()) == 1
+
+
+async def test_heartbeats_may_stall_for_good(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    await client.control("faults", {"on": "heartbeat", "do": "silent", "times": 0})
+    for _ in range(3):
+        await bot.send(1, 1)
+    sandbox.say("a", scene="c2c")
+    await bot.event("C2C_MESSAGE_CREATE")
+    async with client.http.delete(f"{sandbox.url}/control/faults"):
+        pass
+    await bot.send(1, 2)
+    assert await bot.frame() == {"op": 11}
+
+
+async def test_shards_have_sessions_of_their_own(client: Any, sandbox: Sandbox) -> None:
+    guild_shard = (int("8431206752190034412") >> 22) % 2
+    bots = [await client.online(shard=(n, 2)) for n in range(2)]
+    assert bots[0].session_id != bots[1].session_id
+    away = bots[guild_shard]
+    await away.socket.close()
+    await sandbox.world.wait_for(
+        lambda _: [s.connection is None for s in sandbox.gateway.sessions()].count(True) == 1
+    )
+    sandbox.say("频道", scene="channel", at_bot=True)
+    again = await client.connect()
+    await again.resume(away.session_id, 1)
+    frames = [(await again.frame())["t"] for _ in range(3)]
+    assert frames == ["MESSAGE_CREATE", "AT_MESSAGE_CREATE", "RESUMED"]
 
 
 async def test_stopping_hangs_up(client: Any, sandbox: Sandbox) -> None:

@@ -292,6 +292,53 @@ async def test_too_many_calls(client: Any, sandbox: Sandbox) -> None:
     assert (await client.call("DELETE", path)).status == 400
 
 
+GROUP = "/v2/groups/7C1E9A40B2D84F6390AA51E7D3F02B64"
+GUILD = "/guilds/8431206752190034412"
+CHANNEL = "/channels/630114207"
+STRATEGIES = "/v2/groups/join_approval_strategy"
+TIMES = {"name": "a", "start_timestamp": {}, "end_timestamp": []}
+WRONG_TYPES = [
+    ("POST", f"{GROUP}/messages", {"content": 5}),
+    ("POST", f"{GROUP}/messages", {"msg_type": 2, "markdown": {"content": 5}}),
+    ("POST", f"{GROUP}/restrict_chat_setting", {"members": [1]}),
+    ("POST", f"{GROUP}/restrict_chat_setting", {"members": [{"member_openid": []}]}),
+    ("POST", f"{GROUP}/batch_remove_members", {"member_openids": {}}),
+    ("POST", f"{GROUP}/files", {"file_type": [], "file_data": "aGk="}),
+    ("POST", STRATEGIES, {"group_openids": "x"}),
+    ("POST", f"{GUILD}/channels", {"name": "a", "private_user_ids": 5}),
+    ("POST", f"{GUILD}/channels", {"name": "a", "type": []}),
+    ("POST", f"{GUILD}/roles", {"color": []}),
+    ("POST", f"{GUILD}/announces", {"recommend_channels": [1]}),
+    ("POST", f"{GUILD}/announces", {"recommend_channels": [{"channel_id": []}]}),
+    ("POST", f"{GUILD}/api_permission/demand", {"channel_id": "630114207", "api_identify": 5}),
+    ("POST", f"{GUILD}/api_permission/demand", {"channel_id": {}, "api_identify": {}}),
+    ("PATCH", f"{GUILD}/mute", {"mute_seconds": "1", "user_ids": [1]}),
+    ("PUT", f"{GUILD}/members/7305518823946102237/roles/5", {"channel": "x"}),
+    ("DELETE", f"{GUILD}/members/7305518823946102237", {"delete_history_msg_days": "7"}),
+    ("POST", f"{CHANNEL}/schedules", {"schedule": TIMES}),
+    ("PUT", f"{CHANNEL}/roles/1/permissions", {"add": {}}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRONG_TYPES)
+async def test_wrong_types_are_refused(
+    client: Any, sandbox: Sandbox, method: str, path: str, body: Any
+) -> None:
+    sandbox.world.bot().whitelisted = True
+    sandbox.world.group("测试群").bot_role = "admin"
+    sandbox.world.guild("读书角").bot_roles.append("2")
+    answer = await client.call(method, path, body)
+    assert 400 <= answer.status < 500, answer.raw
+    assert answer.code
+
+
+async def test_an_error_may_have_the_new_number_only(client: Any, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(on="rest", do="error", status=400, err_code=40034005))
+    body = (await client.call("GET", "/gateway")).body
+    assert body["err_code"] == 40034005
+    assert "code" not in body
+
+
 async def test_what_does_not_exist(client: Any) -> None:
     assert (await client.call("GET", "/v2/nothing")).status == 404
     assert (await client.call("PUT", "/users/@me", {})).status == 405
@@ -339,6 +386,50 @@ async def test_a_token_may_die_early(client: Any, sandbox: Sandbox) -> None:
     assert (answer.status, answer.code) == (401, 11244)
     await client.fetch_token()
     assert (await client.call("GET", "/users/@me")).status == 200
+
+
+async def test_a_token_lasts_and_overlaps(client: Any, sandbox: Sandbox) -> None:
+    first = client.token
+    sandbox.world.clock.shift += 7200 - 61
+    assert await client.fetch_token() == first, "the same one until its last minute"
+    sandbox.world.clock.shift += 2
+    second = await client.fetch_token()
+    assert second != first
+    for token in (first, second):
+        assert (await client.call("GET", "/gateway", token=token)).status == 200
+    sandbox.world.clock.shift += 60
+    assert (await client.call("GET", "/gateway", token=first)).code == 11244
+    assert (await client.call("GET", "/gateway", token=second)).status == 200
+
+
+async def test_the_answer_with_a_token_may_be_lost(client: Any, sandbox: Sandbox) -> None:
+    await client.control("tokens", {})
+    sandbox.faults.add(Fault(on="rest", do="lose_response", match="POST /app/*"))
+    before = sandbox.tokens.issued
+    with pytest.raises(aiohttp.ClientError):
+        await client.fetch_token()
+    assert sandbox.tokens.issued == before + 1
+    await client.fetch_token()
+    assert sandbox.tokens.issued == before + 1, "it was made all the same"
+
+
+@pytest.mark.parametrize(("passed", "event"), [(True, "PASS"), (False, "REJECT")])
+async def test_a_held_message_waits_for_a_human(
+    client: Any, sandbox: Sandbox, passed: bool, event: str
+) -> None:
+    hold = {"audit": ["channel"], "audit_result": "hold"}
+    await client.control("settings", {"bots": {"102000001": hold}})
+    socket = await client.online(intents=1 << 27)
+    asked = sandbox.say("你好", scene="channel")
+    answer = await reply(client, asked)
+    audit_id = answer.body["data"]["message_audit"]["audit_id"]
+    [held] = (await client.control("state"))["audits"]
+    assert held["audit_id"] == audit_id
+    shown = await client.control("audit", {"audit_id": audit_id, "passed": passed})
+    assert shown["audit"] == ("" if passed else "rejected")
+    frame = await socket.event(f"MESSAGE_AUDIT_{event}")
+    assert frame["d"]["audit_id"] == audit_id
+    await client.control("audit", {"audit_id": audit_id}, 404)
 
 
 async def test_a_delay_and_a_rate_limit(client: Any, sandbox: Sandbox) -> None:

@@ -80,3 +80,66 @@ async def test_every_end_is_one_answer_with_its_echo(
     assert answer.retcode == retcode
     assert words in answer.wording
     assert answer.echo == {"seq": 1}
+
+
+async def test_an_action_of_an_account_that_falls_is_answered() -> None:
+    answers: list[Response] = []
+    fallen = asyncio.Event()
+
+    async def fall() -> None:
+        await fallen.wait()
+        raise LookupError("a bug")
+
+    async def ask(bot: Bot) -> None:
+        answers.append(await bot.call(Request("any", {}, echo=7)))
+
+    async def account(asking: asyncio.TaskGroup) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            bot = Bot(
+                account=AppId("1"),
+                self_id=1,
+                events=EventRing(),
+                actions=cast("Actions", ScriptedActions(never)),
+                status=dict,
+                tasks=tasks,
+                action_timeout=60.0,
+            )
+            tasks.create_task(fall())
+            asking.create_task(ask(bot))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            fallen.set()
+
+    async with asyncio.TaskGroup() as asking:
+        with pytest.raises(ExceptionGroup) as raised:
+            await account(asking)
+    assert isinstance(raised.value.exceptions[0], LookupError)
+    (answer,) = answers
+    assert (answer.retcode, answer.echo) == (201, 7)
+    assert "started again" in answer.wording
+
+
+async def test_an_action_goes_on_when_whoever_asked_has_gone() -> None:
+    done = asyncio.Event()
+
+    async def slow() -> Response:
+        await asyncio.sleep(0.01)
+        done.set()
+        return succeed()
+
+    async with asyncio.TaskGroup() as tasks:
+        bot = Bot(
+            account=AppId("1"),
+            self_id=1,
+            events=EventRing(),
+            actions=cast("Actions", ScriptedActions(slow)),
+            status=dict,
+            tasks=tasks,
+            action_timeout=60.0,
+        )
+        asking = tasks.create_task(bot.call(Request("any", {})))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        await done.wait()

@@ -1,18 +1,18 @@
 """The outbox against a scripted platform and a credit store in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
 
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.lanes import Lanes
-from onebridge.delivery.outbox import Delivery, NoCreditError, Outbox
-from onebridge.errors import ActionError
+from onebridge.delivery.outbox import RETURN_SECONDS, Delivery, NoCreditError, Outbox
+from onebridge.errors import ActionError, StoreUnavailableError
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.qq.calls import PostMessage, Receipt, SendPlan
-from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError, RateLimitedError
 from onebridge.store.records import Credit, ReplyBy, TakenCredit
 from onebridge.supervision import Backoff
 
@@ -28,11 +28,21 @@ class Ledger:
         self.credits = {credit.reply_id: credit for credit in credits}
         self.numbers: dict[str, int] = {}
         self.returned: list[TakenCredit] = []
+        self.looks = 0
 
     async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+        self.looks += 1
         return [
             credit for credit in self.credits.values() if credit.left and credit.closes_at > now
         ]
+
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        newest = next(reversed(self.credits.values()), None)
+        if newest is None or newest.left < count or newest.closes_at < open_until:
+            return None
+        return await self.take_credits(conversation, [newest.reply_id] * count, now)
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
@@ -73,7 +83,12 @@ class Platform:
         self.script = list(script)
         self.calls: list[PostMessage] = []
 
-    async def post(self, call: PostMessage, /) -> Receipt:
+    async def post(
+        self, call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        if self.script and isinstance(self.script[0], RateLimitedError):
+            raise self.script.pop(0)  # type: ignore[misc]
+        on_way(True)
         self.calls.append(call)
         step = self.script.pop(0) if self.script else Receipt(msg_id=f"sent-{len(self.calls)}")
         if isinstance(step, Exception):
@@ -223,6 +238,23 @@ async def test_too_few_credits_speaks_first_with_the_rest() -> None:
     assert platform.keys == [("m1", 1), None]
 
 
+async def test_what_answers_nobody_in_particular_takes_the_newest_in_one_step() -> None:
+    platform, ledger = Platform(), Ledger(credit("old"), credit("new"))
+    message = delivery("a", "b")
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert platform.keys == [("new", 1), ("new", 2)]
+    assert not ledger.looks
+
+
+async def test_where_the_newest_fall_short_it_looks_at_all() -> None:
+    platform, ledger = Platform(), Ledger(*(credit(f"m{one}", quota=1) for one in range(3)))
+    message = delivery("a", "b", "c", proactive=False)
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert {key[0] for key in platform.keys if key} == {"m0", "m1", "m2"}
+
+
 async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:
     platform = Platform()
     ledger = Ledger(*(credit(f"m{index}", opens_at=NOW - 1 - index) for index in range(200)))
@@ -247,5 +279,200 @@ async def test_a_turn_that_comes_too_late_posts_nothing() -> None:
     with pytest.raises(ActionError) as raised:
         await run(platform, ledger, message)
     assert raised.value.retcode == 114
+    assert raised.value.platform == {"retry_after": 1.0}
     assert platform.calls == []
     assert not message.uncertain
+
+
+LIMITED = RateLimitedError("POST /v2/groups", "group messages", 3.0)
+
+
+async def test_what_finds_no_room_costs_no_credit() -> None:
+    platform, ledger = Platform(Receipt(msg_id="one"), LIMITED), Ledger(credit())
+    message = delivery("a", "b", "c")
+    with pytest.raises(RateLimitedError):
+        await run(platform, ledger, message)
+    assert [one.msg_seq for one in ledger.returned] == [2, 3]
+    assert ledger.credits["m1"].taken == 1
+    assert message.failure is LIMITED
+    assert not message.uncertain
+
+
+async def test_what_never_left_costs_no_credit() -> None:
+    platform, ledger = Platform(*[NEVER_LEFT] * 4), Ledger(credit())
+    with pytest.raises(PlatformUnreachableError):
+        await run(platform, ledger, delivery("a"))
+    assert platform.keys == [("m1", 1)] * 4
+    assert ledger.credits["m1"].taken == 0
+
+
+async def test_no_room_after_a_lost_answer_leaves_it_unknown() -> None:
+    platform, ledger = Platform(LOST, LIMITED), Ledger(credit())
+    message = delivery("a", "b")
+    with pytest.raises(RateLimitedError):
+        await run(platform, ledger, message)
+    assert message.uncertain
+    assert [one.msg_seq for one in ledger.returned] == [2]
+
+
+async def test_a_wait_for_room_can_be_called_off_and_then_nothing_was_sent() -> None:
+    ledger = Ledger(credit())
+    waiting = asyncio.Event()
+
+    async def post(
+        call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        on_way(True)  # refused as one too many
+        on_way(False)
+        waiting.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    outbox = Outbox(post, ledger, lambda: NOW)
+    message = delivery("a", "b")
+    with Lanes().enter(GROUP) as turn:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(outbox.deliver(turn, message))
+            await waiting.wait()
+            assert not message.uncertain
+            task.cancel()
+    assert [one.msg_seq for one in ledger.returned] == [1, 2]
+
+
+async def test_what_is_out_when_it_is_called_off_is_unknown_and_its_credit_used() -> None:
+    ledger = Ledger(credit())
+    waiting = asyncio.Event()
+
+    async def post(
+        call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        on_way(True)
+        waiting.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    outbox = Outbox(post, ledger, lambda: NOW)
+    message = delivery("a", "b")
+    with Lanes().enter(GROUP) as turn:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(outbox.deliver(turn, message))
+            await waiting.wait()
+            task.cancel()
+    assert message.uncertain
+    assert [one.msg_seq for one in ledger.returned] == [2]
+
+
+class AbsentLedger(Ledger):
+    """Takes nothing back."""
+
+    def __init__(self, *credits: Credit, slow: bool) -> None:
+        super().__init__(*credits)
+        self._slow = slow
+
+    async def return_credits(
+        self, conversation: Conversation, taken: Sequence[TakenCredit]
+    ) -> None:
+        if self._slow:
+            await asyncio.Event().wait()
+        raise StoreUnavailableError("locked")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("slow", [True, False])
+async def test_a_store_that_is_away_hides_no_refusal_and_holds_it_up_only_a_moment(
+    slow: bool,
+) -> None:
+    platform, ledger = Platform(refusal(40034006)), AbsentLedger(credit(), slow=slow)
+    with pytest.raises(PlatformError) as raised:
+        await run(platform, ledger, delivery("a", "b"))
+    assert raised.value.act is Act.CONTENT_UNSAFE
+    assert asyncio.get_running_loop().time() == pytest.approx(RETURN_SECONDS if slow else 0.0)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("slow", [True, False])
+async def test_a_store_that_is_away_hides_no_cancellation(slow: bool) -> None:
+    ledger = AbsentLedger(credit(), slow=slow)
+
+    async def post(
+        call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    outbox = Outbox(post, ledger, lambda: NOW)
+    with Lanes().enter(GROUP) as turn, pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await outbox.deliver(turn, delivery("a"))
+    assert asyncio.get_running_loop().time() <= 1.0 + RETURN_SECONDS + 0.01
+
+
+@pytest.mark.looptime
+async def test_nothing_is_repeated_after_the_deadline() -> None:
+    passing = PlatformError("POST /x", http_status=503, code=50055001, retry_after=9.0)
+    platform, ledger = Platform(passing), Ledger(credit())
+    message = delivery("a")
+    message.start_by = 8.0
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert len(platform.calls) == 1
+    assert asyncio.get_running_loop().time() < 8.0
+
+
+# Every code that qq-platform.md section 8.4 marks R and that an answer to a message may have.
+# Whether something was posted is unknown where it names a failure of the sending itself.
+SURE = [
+    *(11263, 11281, *range(11301, 11307), 20028, 22009, 50002, 304010, 304017, 304021, 304022),
+    *(304035, *range(304045, 304051), 304044, 304051, 304052, 304082, 304083, 340067, 40034004),
+    *(40034100, 40054006, 504001, 850026, 850027),
+]
+UNSURE = [304016, 50001, 50055001, 50055002, 50055006, *range(1100300, 1100309), 1100499]
+
+
+@pytest.mark.parametrize("code", SURE + UNSURE)
+async def test_a_passing_refusal_is_repeated_with_the_same_pair(code: int) -> None:
+    platform, ledger = Platform(refusal(code)), Ledger(credit())
+    message = delivery("a")
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 1), ("m1", 1)]
+    assert not message.uncertain
+
+
+@pytest.mark.parametrize("code", SURE)
+async def test_a_sure_refusal_is_repeated_without_a_pair_too(code: int) -> None:
+    platform, ledger = Platform(refusal(code)), Ledger()
+    await run(platform, ledger, delivery("a", conversation=CHANNEL))
+    assert platform.keys == [None, None]
+
+
+@pytest.mark.parametrize("code", UNSURE)
+async def test_an_unsure_one_is_not(code: int) -> None:
+    platform, ledger = Platform(refusal(code)), Ledger()
+    message = delivery("a", conversation=CHANNEL)
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert platform.keys == [None]
+    assert message.uncertain
+
+
+@pytest.mark.parametrize("code", [40054002, 850018])
+async def test_a_mute_lasts_longer_than_anybody_waits(code: int) -> None:
+    platform, ledger = Platform(refusal(code)), Ledger(credit())
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, delivery("a"))
+    assert len(platform.calls) == 1
+
+
+async def test_a_token_that_cannot_be_had_is_no_unknown_outcome() -> None:
+    async def post(
+        call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
+    ) -> Receipt:
+        raise LOST  # of the call for the token: the message never left
+
+    ledger = Ledger(credit())
+    message = delivery("a")
+    outbox = Outbox(post, ledger, lambda: NOW, lambda: Backoff(0.0, 0.0))
+    with Lanes().enter(GROUP) as turn, pytest.raises(PlatformUnreachableError):
+        await outbox.deliver(turn, message)
+    assert not message.uncertain
+    assert ledger.credits["m1"].taken == 0

@@ -7,6 +7,7 @@ import pytest
 
 from onebridge.config import EventFilter, OneBotSettings
 from onebridge.onebot.hub import RING_EVENTS
+from onebridge.onebot.transports.server import UPDATES
 from tests.fakes_onebot import PATIENCE, FakeService
 from tests.runner.onebot.servers import running_server
 
@@ -34,6 +35,23 @@ async def test_server_sent_events() -> None:
         found = [(await next_event(response))["raw_message"] for _ in range(2)]
         assert found == ["你\n好", "more"]
         assert (await server.ask("GET", "/events"))[0] == 401
+
+
+async def test_streams_of_an_account_that_is_taken_away_end() -> None:
+    first, second = FakeService(1), FakeService(2, account="other")
+    async with (
+        running_server(first, second) as server,
+        server.session.get(f"{server.url}/1/events") as gone,
+        server.session.get(f"{server.url}/2/events") as kept,
+    ):
+        for response in (gone, kept):
+            assert (await next_event(response))["sub_type"] == "connect"
+        server.app[UPDATES].close(first.account)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await gone.content.read()
+        second.say("still here")
+        assert (await next_event(kept))["raw_message"] == "still here"
 
 
 async def test_streams_of_an_account_with_heartbeats() -> None:

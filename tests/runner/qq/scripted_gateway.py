@@ -180,6 +180,7 @@ class World:
         self.drops = 0
         self.infos: deque[GatewayInfo | Exception] = deque()
         self.session_failures: deque[Exception] = deque()
+        self.position_failures: deque[Exception] = deque()
 
     async def gateway(self) -> GatewayInfo:
         if self.infos:
@@ -190,6 +191,8 @@ class World:
         return GatewayInfo(self.server.url)
 
     async def load_position(self, _account: AppId, _shard: Shard) -> Position | None:
+        if self.position_failures:
+            raise self.position_failures.popleft()
         return self.stored
 
     async def drop_position(self, _account: AppId, _shard: Shard) -> None:

@@ -5,7 +5,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from onebridge.clock import SystemClock
-from onebridge.errors import GatewayError
+from onebridge.errors import GatewayError, StoreUnavailableError
 from onebridge.qq.calls import GatewayInfo
 from onebridge.qq.errors import CredentialsError, PlatformError
 from onebridge.qq.gateway import IdentifyPacer, ShardState
@@ -60,6 +60,19 @@ async def test_the_session_of_the_last_run_is_resumed(world: World) -> None:
     await world.run()
     assert world.drops == 0
     assert world.sessions == []
+
+
+async def test_a_store_that_is_away_at_the_start_is_waited_for(world: World) -> None:
+    async def replay(peer: Peer) -> None:
+        assert (await peer.resume())["session_id"] == "S0"
+        await peer.resumed(252)
+
+    world.stored = Position("S0", 251)
+    world.position_failures += [StoreUnavailableError("locked"), StoreUnavailableError("locked")]
+    world.server.play(replay)
+    await world.run()
+    assert world.delays == [1, 2]
+    assert world.drops == 0
 
 
 async def test_a_broken_pipe_after_hello_is_tried_again(world: World) -> None:

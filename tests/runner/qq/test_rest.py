@@ -22,7 +22,12 @@ from onebridge.qq.calls import (
     Upload,
     UploadMedia,
 )
-from onebridge.qq.errors import Act, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import (
+    Act,
+    PlatformError,
+    PlatformUnreachableError,
+    RateLimitedError,
+)
 from onebridge.qq.http import MAX_ANSWER_BYTES, Hosts, call_timeout
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
@@ -112,7 +117,6 @@ async def test_an_audit_without_an_id_is_pending_all_the_same(
             Act.CONFIG,
         ),
         (400, {"code": 40054005, "message": "dup"}, 40054005, 0, "", Act.DUPLICATE),
-        (200, {"code": 22009, "message": "limit"}, 22009, 0, "", Act.RATE_LIMITED),
         (403, {"code": 304003, "message": "url"}, 304003, 0, "", Act.URL_REFUSED),
         (500, {"code": 850019, "message": "format"}, 850019, 0, "", Act.MEDIA),
         (500, None, 0, 0, "", Act.RETRY),
@@ -158,15 +162,82 @@ async def test_what_is_not_json_is_an_uncertain_error(
         assert (caught.value.act, caught.value.certain) == (Act.RETRY, False)
 
 
-async def test_too_many_requests_tell_when_to_return(
+@pytest.mark.parametrize(
+    ("status", "body"), [(429, None), (429, {"code": 22009}), (400, {"err_code": 40034100})]
+)
+async def test_one_call_too_many_is_made_again_after_the_time_that_the_platform_names(
+    rest: QQRest, platform: ScriptedPlatform, status: int, body: Any
+) -> None:
+    platform.script += [answer(body, status, Retry_After="0.3"), answer(SENT)]
+    steps: list[bool] = []
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    assert (await rest.post_message(CALL, on_way=steps.append)).msg_id == "ROBOT1.0_a!"
+    assert loop.time() - before >= 0.3
+    first, second = platform.asked
+    assert first.body == second.body
+    assert steps == [True, False, True]
+
+
+async def test_no_call_is_made_after_its_deadline(rest: QQRest, platform: ScriptedPlatform) -> None:
+    refusal = answer({"code": 22009, "message": "limit"}, 429, X_Tps_trace_ID="t", Retry_After="7")
+    platform.script.append(refusal)
+    start_by = asyncio.get_running_loop().time() + 2
+    steps: list[bool] = []
+    for _ in range(2):
+        with pytest.raises(RateLimitedError) as caught:
+            await rest.post_message(CALL, start_by=start_by, on_way=steps.append)
+        assert 6 < caught.value.retry_after <= 7
+        assert caught.value.refusal is not None
+        assert (caught.value.refusal.number, caught.value.refusal.trace_id) == (22009, "t")
+    assert len(platform.asked) == 1
+    assert steps == [True, False]
+
+
+async def test_a_refusal_holds_every_call_that_draws_on_the_budget_and_no_other(
     rest: QQRest, platform: ScriptedPlatform
 ) -> None:
-    platform.script.append(answer(None, 429, Retry_After="7"))
-    platform.script.append(answer(None, 429))
-    with pytest.raises(PlatformError) as caught:
-        await rest.post_message(CALL)
-    assert (caught.value.act, caught.value.certain) == (Act.RATE_LIMITED, True)
-    assert caught.value.retry_after == 7
+    platform.script += [answer(None, 429, Retry_After="7"), answer({"id": "1"})]
+    start_by = asyncio.get_running_loop().time() + 1
+    for call in (CALL, PostMessage(GROUP._replace(openid="another"), reply=REPLY)):
+        with pytest.raises(RateLimitedError):
+            await rest.post_message(call, start_by=start_by)
+    await rest.post_message(PostMessage(CHANNEL), start_by=start_by)
+    assert [asked.path for asked in platform.asked] == [
+        f"/v2/groups/{GROUP.openid}/messages",
+        f"/channels/{CHANNEL.openid}/messages",
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_other_calls_wait_too(rest: QQRest, platform: ScriptedPlatform, method: str) -> None:
+    platform.script += [answer(None, 429, Retry_After="0.3"), answer({"done": True})]
+    assert await rest.request(method, "/guilds/1/roles", {}) == {"done": True}
+    assert len(platform.asked) == 2
+
+
+async def test_a_lost_call_gives_its_place_back(rest: QQRest, platform: ScriptedPlatform) -> None:
+    async def lose(asked: Asked) -> web.StreamResponse:
+        return asked.lose()
+
+    channel = PostMessage(CHANNEL, reply=ReplyKey(msg_id="m"))
+    platform.script += [lose] * 6
+    start_by = asyncio.get_running_loop().time() + 0.5
+    for _ in range(5):
+        with pytest.raises(PlatformUnreachableError):
+            await rest.post_message(channel, start_by=start_by)
+    with pytest.raises(RateLimitedError):
+        await rest.post_message(channel, start_by=start_by)
+    with pytest.raises(PlatformUnreachableError):
+        await rest.post_message(channel)
+    assert len(platform.asked) == 6
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-1", "0", "inf", "nan"])
+async def test_a_useless_retry_after_is_none(
+    rest: QQRest, platform: ScriptedPlatform, header: str
+) -> None:
+    platform.script.append(answer({"code": 50055001}, 500, Retry_After=header))
     with pytest.raises(PlatformError) as caught:
         await rest.post_message(CALL)
     assert caught.value.retry_after is None
@@ -282,6 +353,17 @@ async def test_gateway(rest: QQRest, platform: ScriptedPlatform) -> None:
     assert await rest.gateway() == GatewayInfo("wss://x")
     with pytest.raises(MalformedPayloadError, match="url"):
         await rest.gateway()
+
+
+@pytest.mark.parametrize(
+    ("told", "shards"),
+    [(10**9, 10**9), (0, 0), (-3, -3), ("4", 4), ("many", 0), (None, 0), ([], 0)],
+)
+async def test_any_number_of_shards_is_passed_on_for_others_to_judge(
+    rest: QQRest, platform: ScriptedPlatform, told: object, shards: int
+) -> None:
+    platform.script.append(answer({"url": "wss://x", "shards": told, "session_start_limit": 7}))
+    assert (await rest.gateway()).shards == shards
 
 
 async def test_a_configured_gateway_address_wins(

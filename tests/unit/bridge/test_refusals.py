@@ -5,7 +5,13 @@ from onebridge.delivery.outbox import Delivery
 from onebridge.keys import AppId, Conversation, Scene
 from onebridge.onebot.actions import Retcode
 from onebridge.qq.calls import Receipt, SendPlan
-from onebridge.qq.errors import Act, CredentialsError, PlatformError, PlatformUnreachableError
+from onebridge.qq.errors import (
+    Act,
+    CredentialsError,
+    PlatformError,
+    PlatformUnreachableError,
+    RateLimitedError,
+)
 
 
 def delivery(*receipts: Receipt, uncertain: bool = False) -> Delivery:
@@ -67,3 +73,19 @@ def test_rejected_credentials_and_media() -> None:
     assert refused(rejected).retcode == Retcode.CREDENTIALS
     upload = PlatformError("POST /files", http_status=500, err_code=850019)
     assert refused(upload, retcode=Retcode.MEDIA).retcode == Retcode.MEDIA
+
+
+def test_a_spent_limit_tells_when_to_return_and_what_the_platform_said() -> None:
+    refusal = PlatformError("POST /v2", http_status=429, code=22009, message="慢", trace_id="t1")
+    answer = refused(RateLimitedError("POST /v2", "group messages", 7.5, refusal), delivery())
+    assert answer.retcode == Retcode.BUSY
+    assert answer.platform == {"code": 22009, "message": "慢", "trace_id": "t1", "retry_after": 7.5}
+    answer = refused(RateLimitedError("POST /v2", "group messages", 7.5), delivery())
+    assert answer.platform == {"retry_after": 7.5}
+
+
+def test_too_fast_an_upload_is_no_fault_of_the_file() -> None:
+    limited = RateLimitedError("POST /files", "uploads", 2.0)
+    assert refused(limited, retcode=Retcode.MEDIA).retcode == Retcode.BUSY
+    spent = PlatformError("POST /files", http_status=400, err_code=40093002)
+    assert refused(spent, retcode=Retcode.MEDIA).retcode == Retcode.BUSY

@@ -172,3 +172,4 @@ def test_whoever_has_to_act_is_told_what_to_do() -> None:
         assert rule.words
         if rule.action in (CloseAction.STOP, CloseAction.RESHARD, CloseAction.SHED_INTENT):
             assert re.search(r"correct|set|report|update|console|raise", rule.words), code
+            assert re.search("请", rule.zh), code

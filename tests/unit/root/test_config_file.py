@@ -127,7 +127,23 @@ def test_variables_files_and_dotenv_are_filled_in(tmp_path: Path) -> None:
         ({"webhook": {"path": "/{app_id}"}}, "webhook.path: should begin with /"),
         ({"webhook": {"proof_files": {"../x.json": ""}}}, "'../x.json' should be a file name"),
         ({"webhook": {"proof_files": {"x.txt": ""}}}, "ends in .json"),
-        ({"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [2]}}]}, "not below count 2"),
+        (
+            {"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [2]}}]},
+            "accounts[0].shards.ids: [2] should be below count 2",
+        ),
+        ({"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": []}}]}, "shards.ids: is empty"),
+        (
+            {"accounts": [{**ACCOUNT, "shards": {"count": 2, "ids": [1, 1, 0]}}]},
+            "shards.ids: [1] are there more than once",
+        ),
+        (
+            {"accounts": [{**ACCOUNT, "shards": {"count": 10**9, "ids": [0]}}]},
+            "Expected `int` <= 256",
+        ),
+        (
+            {"accounts": [{**ACCOUNT, "shards": {"count": 0, "ids": [0]}}]},
+            "Expected `int` >= 1",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(raw: dict[str, Any], words: str) -> None:
@@ -170,6 +186,21 @@ def test_a_file_that_is_not_json_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{\n "accounts": [,]\n}')
     with pytest.raises(ConfigError, match="line 2"):
+        load_config(path, {})
+
+
+def test_a_file_nested_without_end_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"accounts": ' + "[" * 900 + "]" * 900 + "}")
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        load_config(path, {})
+
+
+def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    (tmp_path / ".env").write_bytes(b"QQ_APP_ID=\xff\xfe\n")
+    with pytest.raises(ConfigError, match=r"\.env: cannot be read"):
         load_config(path, {})
 
 

@@ -71,60 +71,6 @@ def test_an_unknown_type_carries_the_fields_alone(world: World, bot: Bot) -> Non
     assert notices.build(world, bot, "NEW_THING", {"a": 1}) == Event("NEW_THING", {"a": 1}, "")
 
 
-@pytest.mark.parametrize(
-    ("event_type", "replyable"),
-    [
-        ("FRIEND_ADD", True),
-        ("FRIEND_DEL", False),
-        ("C2C_MSG_RECEIVE", True),
-        ("C2C_MSG_REJECT", False),
-        ("GROUP_ADD_ROBOT", True),
-        ("GROUP_DEL_ROBOT", False),
-        ("GROUP_MSG_RECEIVE", True),
-        ("GROUP_MSG_REJECT", False),
-        ("GROUP_MEMBER_ADD", True),
-        ("GROUP_MEMBER_REMOVE", False),
-        ("GROUP_JOIN_REQUEST", False),
-        ("INTERACTION_CREATE", True),
-        ("GUILD_MEMBER_ADD", True),
-        ("MESSAGE_REACTION_ADD", True),
-        ("FORUM_THREAD_CREATE", True),
-        ("FORUM_PUBLISH_AUDIT_RESULT", False),
-        ("CHANNEL_CREATE", False),
-        ("OPEN_FORUM_THREAD_CREATE", False),
-        ("AUDIO_START", False),
-    ],
-)
-def test_which_events_can_be_answered(
-    world: World, bot: Bot, event_type: str, replyable: bool
-) -> None:
-    ticket = notices.ticket_for(world, bot, notices.build(world, bot, event_type, {}))
-    assert ticket is not None
-    assert ticket.replyable is replyable
-
-
-def test_the_world_follows_what_is_announced(world: World, bot: Bot) -> None:
-    user, group = world.user("小明"), world.group("测试群")
-
-    def happens(event_type: str, **fields: Any) -> None:
-        people.announce(world, bot, event_type, fields)
-
-    happens("FRIEND_DEL", openid=user.openid)
-    assert not world.user("小明").friend
-    happens("FRIEND_ADD", openid=user.openid)
-    assert world.user("小明").friend
-    happens("C2C_MSG_REJECT", openid=user.openid)
-    assert not user.push
-    happens("GROUP_MSG_RECEIVE", group_openid=group.openid)
-    assert group.proactive
-    happens("GROUP_DEL_ROBOT", group_openid=group.openid)
-    assert group.bot_role is None
-    happens("GROUP_MEMBER_REMOVE", group_openid=group.openid, member_openid=user.openid)
-    assert user.openid not in group.members
-    happens("GROUP_JOIN_REQUEST", group_openid=group.openid, join_request_id="r")
-    assert "r" in group.requests
-
-
 def recalled(world: World, scene: Scene, **how: Any) -> list[Event]:
     events: list[Event] = []
     message = people.say(world, "撤回我", scene=scene, **how)

@@ -1,0 +1,206 @@
+"""What an account is made of once it knows its number, and how the parts are joined."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+
+from onebridge.app.connections import Connections
+from onebridge.app.platform_clock import PlatformClock
+from onebridge.app.shards import Known, Shards
+from onebridge.app.wiring import intake_settings, sending_settings
+from onebridge.bridge.acknowledge import Acknowledgements
+from onebridge.bridge.actions.dispatch import Actions
+from onebridge.bridge.actions.rows import Context
+from onebridge.bridge.bot import Bot, Bots
+from onebridge.bridge.intake import Intake
+from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.people import People
+from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.sending import Call
+from onebridge.bridge.targets import Targets
+from onebridge.bridge.traffic import Traffic
+from onebridge.clock import Clock
+from onebridge.config import AccountSettings, Config
+from onebridge.delivery.outbox import Outbox
+from onebridge.errors import OnebridgeError
+from onebridge.keys import AppId
+from onebridge.media.upload import MediaUploads
+from onebridge.media.values import Fetched
+from onebridge.onebot.actions import Response
+from onebridge.onebot.hub import EventRing
+from onebridge.qq.rest import QQRest
+from onebridge.qq.token import AccessToken
+from onebridge.store.ports import Store
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What all accounts of a process have in common."""
+
+    store: Store
+    http: aiohttp.ClientSession
+    fetch: Callable[[str], Awaitable[Fetched]]
+    bots: Bots
+    clock: Clock
+
+
+class Self(Protocol):
+    """The account, as its parts need it."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
+
+    @property
+    def self_id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def nickname(self) -> str:
+        """Its name on the platform."""
+        ...
+
+    @property
+    def guild_user_id(self) -> str:
+        """What the guild world calls it."""
+        ...
+
+    @property
+    def own_openids(self) -> set[str]:
+        """Ids that mean the bot itself."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """Counts what comes in and goes out."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """What ``get_status`` answers."""
+        ...
+
+    def fail(self, error: OnebridgeError) -> None:
+        """Something that no retry can help with."""
+        ...
+
+    async def until_known(self, ask: Callable[[], Awaitable[Known]], event: str) -> Known:
+        """Ask until there is an answer."""
+        ...
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The parts that whoever runs the account has to do with."""
+
+    bot: Bot
+    intake: Intake
+    messaging: Messaging
+    actions: Actions
+    quick: QuickOperations
+    connections: Connections
+    shards: Shards
+
+    def apply(self, config: Config) -> None:
+        """Work with other settings: each is one value, replaced here and read when it is used."""
+        self.intake.settings = intake_settings(config)
+        self.messaging.settings = sending_settings(config)
+        self.messaging.remembered.message_format = config.onebot.message_format
+        self.actions.strict = self.quick.at_sender = config.onebot.strict
+        self.actions.pace.interval = config.onebot.rate_limit_interval
+        self.bot.action_timeout = config.onebot.action_timeout
+        self.connections.apply(config)
+
+
+def assemble(
+    me: Self,
+    *,
+    settings: AccountSettings,
+    config: Config,
+    shared: Shared,
+    rest: QQRest,
+    token: AccessToken,
+    platform_clock: PlatformClock,
+    newest: int,
+    tasks: asyncio.TaskGroup,
+) -> Parts:
+    """Join the parts; nothing is started.
+
+    Args:
+        me: The account.
+        settings: Its part of the configuration.
+        config: The whole.
+        shared: The rest of the process.
+        rest: Its side of the platform.
+        token: Its access token.
+        platform_clock: The platform's time.
+        newest: Its newest place in the event log.
+        tasks: Owns running actions and what goes on beside them.
+    """
+    store, clock = shared.store, shared.clock
+    ring = EventRing(newest)
+    messaging = Messaging(
+        bot=me,
+        store=store,
+        outbox=Outbox(me.traffic.counting(rest.post_message), store, platform_clock.now),
+        uploads=MediaUploads(rest.upload, fetch=shared.fetch, tasks=tasks, clock=clock),
+        recall=rest.recall,
+        ring=ring,
+        settings=sending_settings(config),
+        clock=clock,
+    )
+    targets = Targets(me.account, store)
+
+    async def act(call: Call, action: str, params: Mapping[str, Any]) -> Response:
+        return await actions.act(call, action, params)
+
+    onebot = config.onebot
+    quick = QuickOperations(messaging, targets, act=act, at_sender=onebot.strict)
+    context = Context(
+        bot=me,
+        people=People(me, store),
+        messaging=messaging,
+        targets=targets,
+        quick=quick,
+        rest=rest,
+        store=store,
+        status=me.status,
+        reconnect=lambda delay: shards.reconnect(delay),
+    )
+    actions = Actions(context, strict=onebot.strict, rate_limit_interval=onebot.rate_limit_interval)
+    bot = Bot(
+        account=me.account,
+        self_id=me.self_id,
+        events=ring,
+        actions=actions,
+        status=me.status,
+        tasks=tasks,
+        action_timeout=onebot.action_timeout,
+    )
+    intake = Intake(
+        account=me.account,
+        bot=me,
+        store=store,
+        ring=ring,
+        settings=intake_settings(config),
+        confirm=lambda shard, session_id, seq: shards.confirm(shard, session_id, seq),
+        acknowledge=Acknowledgements(me.account, rest.acknowledge_interaction, tasks).start,
+        clock=clock,
+        traffic=me.traffic,
+    )
+    shards = Shards(
+        settings=settings,
+        reconnect=config.reconnect,
+        rest=rest,
+        token=token,
+        store=store,
+        intake=intake,
+        clock=clock,
+        until_known=me.until_known,
+        on_failure=me.fail,
+        tasks=tasks,
+    )
+    connections = Connections(bot, config, store, platform_clock)
+    return Parts(bot, intake, messaging, actions, quick, connections, shards)
