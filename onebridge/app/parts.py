@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -17,8 +18,10 @@ from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.received import ReceivedFiles
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
@@ -27,12 +30,16 @@ from onebridge.config import AccountSettings, Config
 from onebridge.delivery.outbox import Outbox
 from onebridge.errors import OnebridgeError
 from onebridge.keys import AppId
+from onebridge.media.cache import FileCache
+from onebridge.media.convert import Converter
+from onebridge.media.fetch import MediaFetcher
 from onebridge.media.upload import MediaUploads
-from onebridge.media.values import Fetched
+from onebridge.media.web import is_inside
 from onebridge.onebot.actions import Response
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
+from onebridge.qq.uploads import Uploader
 from onebridge.store.ports import Store
 
 
@@ -41,7 +48,9 @@ class Shared(msgspec.Struct, frozen=True):
 
     store: Store
     http: aiohttp.ClientSession
-    fetch: Callable[[str], Awaitable[Fetched]]
+    media: MediaFetcher
+    converter: Converter
+    files: FileCache
     bots: Bots
     clock: Clock
 
@@ -141,11 +150,26 @@ def assemble(
     """
     store, clock = shared.store, shared.clock
     ring = EventRing(newest)
+    received = ReceivedFiles(
+        me.account,
+        store,
+        shared.files,
+        fetch=shared.media.fetch,
+        fetch_received=partial(shared.media.fetch_received, inside=is_inside(settings.platform)),
+        converter=shared.converter,
+    )
+    uploads = MediaUploads(
+        Uploader(rest, shared.http).upload,
+        fetch=shared.media.fetch,
+        converter=shared.converter,
+        tasks=tasks,
+        clock=clock,
+    )
     messaging = Messaging(
         bot=me,
         store=store,
         outbox=Outbox(me.traffic.counting(rest.post_message), store, platform_clock.now),
-        uploads=MediaUploads(rest.upload, fetch=shared.fetch, tasks=tasks, clock=clock),
+        files=OutgoingFiles(uploads, received),
         recall=rest.recall,
         ring=ring,
         settings=sending_settings(config),
@@ -164,6 +188,7 @@ def assemble(
         messaging=messaging,
         targets=targets,
         quick=quick,
+        files=received,
         rest=rest,
         store=store,
         status=me.status,

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.refusals import refused
 from onebridge.bridge.remembered import Remembered
 from onebridge.bridge.sending import (
@@ -27,12 +28,9 @@ from onebridge.delivery.outbox import REFUSALS, Delivery, Outbox
 from onebridge.delivery.recall import Recall, recall_parts
 from onebridge.errors import (
     ActionError,
-    MalformedPayloadError,
-    MediaError,
     StoreUnavailableError,
 )
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
-from onebridge.media.upload import MediaUploads
 from onebridge.onebot.actions import Response, Retcode, fail_with
 from onebridge.onebot.events import to_json
 from onebridge.onebot.hub import EventRing
@@ -42,7 +40,7 @@ from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import ConversationRecord, Credit, LoggedEvent, MessageRecord
 from onebridge.translate.to_onebot import SentMessage, bot_identity, event_kind, sent_message
-from onebridge.translate.to_qq import Facts, PreparedMedia, media_needs, names_in, plan
+from onebridge.translate.to_qq import Facts, PreparedMedia, names_in, plan
 
 GUILD_SCENES = frozenset({Scene.CHANNEL, Scene.DM})
 """Where a conversation alone does not say which guild it is in, or whom it is with."""
@@ -96,7 +94,7 @@ class Messaging:
         bot: Self,
         store: Store,
         outbox: Outbox,
-        uploads: MediaUploads,
+        files: OutgoingFiles,
         recall: Recall,
         ring: EventRing,
         settings: SendingSettings,
@@ -105,7 +103,7 @@ class Messaging:
         self._bot = bot
         self._store = store
         self._outbox = outbox
-        self._uploads = uploads
+        self._files = files
         self._recall = recall
         self._ring = ring
         self.settings = settings
@@ -134,7 +132,7 @@ class Messaging:
             turn = self.lanes.enter(conversation)
         with turn:
             call.request.release()
-            sending = await self._prepare(turn.conversation, segments, hints)
+            sending = await self._prepare(call, turn.conversation, segments, hints)
             sending.delivery.start_by = call.start_by
             call.sending = sending
             try:
@@ -200,7 +198,7 @@ class Messaging:
         await self._store.forget_message(message_id)
 
     async def _prepare(
-        self, conversation: Conversation, segments: Message, hints: Hints
+        self, call: Call, conversation: Conversation, segments: Message, hints: Hints
     ) -> Sending:
         """Resolve and upload what the message refers to, before its turn comes."""
         names = names_in(segments)
@@ -210,7 +208,8 @@ class Messaging:
             for number in (*names.message_ids, hints.message_id)
             if number and (record := await self._store.find_message(number)) is not None
         }
-        media = await self._media(conversation, segments)
+        media = await self._files.prepare(segments, conversation, call.start_by)
+        qrcodes: dict[str, PreparedMedia] = {}
         message_id = (await self._store.allot_message_ids(1))[0]
         settings = self.settings.delivery
         plans: dict[frozenset[Act], SendPlan] = {}
@@ -235,6 +234,7 @@ class Messaging:
                         if (reference := _reference(record))
                     },
                     media=media,
+                    qrcodes=qrcodes,
                     text_limit=settings.text_limit,
                     urls=settings.urls,
                     url_allow=settings.url_allow,
@@ -260,8 +260,16 @@ class Messaging:
                 now=now,
             )
 
+        async def renew() -> None:
+            self._files.forget((*media.values(), *qrcodes.values()))
+            media.update(await self._files.prepare(segments, conversation, call.start_by))
+            qrcodes.update(await self._files.draw(tuple(qrcodes), conversation, call.start_by))
+
         # A plan that cannot be made is said now, not when the message's turn has come.
-        plan_with((), frozenset())
+        links = plan_with((), frozenset()).links
+        if links:
+            qrcodes.update(await self._files.draw(links, conversation, call.start_by))
+            plans.clear()
         return Sending(
             message_id,
             segments,
@@ -270,6 +278,7 @@ class Messaging:
                 plan_with,
                 order,
                 proactive=settings.proactive == "try",
+                renew=renew if media or qrcodes else None,
                 is_particular=bool(answered or quick or authors or names.user_ids),
             ),
         )
@@ -289,20 +298,6 @@ class Messaging:
                 if identity.kind is IdKind.USER:
                     openids[name] = identity.openid
         return openids
-
-    async def _media(
-        self, conversation: Conversation, segments: Message
-    ) -> dict[int, PreparedMedia]:
-        needs = media_needs(segments, conversation.scene)
-        prepared: dict[int, PreparedMedia] = {}
-        try:
-            for need in needs:
-                prepared[need.index] = await self._uploads.prepare(need, conversation)
-        except (MediaError, MalformedPayloadError) as error:
-            raise ActionError(Retcode.MEDIA, str(error)) from error
-        except REFUSALS as error:
-            raise refused(error, retcode=Retcode.MEDIA) from error
-        return prepared
 
     async def _remember(self, sending: Sending) -> None:
         """Store what the platform accepted, under the message's one number.

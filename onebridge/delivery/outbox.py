@@ -62,6 +62,7 @@ REPLAN_ACTS = frozenset(
         Act.KEYBOARD_REFUSED,
         Act.CARD_REFUSED,
         Act.MENTION_ALL_REFUSED,
+        Act.MEDIA_EXPIRED,
     }
 )
 """Refusals that another form of the same message may get around, tried once each."""
@@ -87,6 +88,8 @@ class Delivery(msgspec.Struct):
     """Whether it may go out without a credit."""
     is_particular: bool = True
     """Whether it prefers a credit to the newest, or looks different by whom it answers."""
+    renew: Callable[[], Awaitable[None]] | None = None
+    """Uploads the message's files again: the platform has forgotten them."""
     start_by: float = math.inf
     """Loop time after which it is not begun, nor waited for or repeated any more."""
     receipts: list[Receipt] = []
@@ -163,6 +166,8 @@ class Outbox:
                 if error.act in REPLAN_ACTS - refusals and untouched:
                     counters[f"outbox.replanned.{error.act.value}"] += 1
                     refusals |= {error.act}
+                    if error.act is Act.MEDIA_EXPIRED and delivery.renew is not None:
+                        await delivery.renew()
                     continue
                 raise
             except (PlatformUnreachableError, RateLimitedError, CredentialsError) as error:

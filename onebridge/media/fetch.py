@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 import aiohttp
+import msgspec
 from aiohttp.abc import AbstractResolver
 
 from onebridge.config import MediaSettings
@@ -44,9 +45,12 @@ class MediaFetcher:
         self._settings = settings
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._inside_settings = msgspec.structs.replace(settings, allow_private_addresses=True)
+        self._inside: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = open_session(self._settings, self._resolver)
+        self._inside = open_session(self._inside_settings, self._resolver)
         return self
 
     async def __aexit__(
@@ -55,8 +59,9 @@ class MediaFetcher:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._inside):
+            if session is not None:
+                await session.close()
 
     async def fetch(self, source: str, timeout: float = 0.0) -> Fetched:
         """The file that a source names, as the application gave it.
@@ -76,6 +81,26 @@ class MediaFetcher:
             raise MediaError(
                 source, f"the file did not arrive within {limit:g} s (media.timeout)"
             ) from error
+
+    async def fetch_received(self, url: str, *, inside: bool) -> Fetched:
+        """A file that came with a message.
+
+        Args:
+            url: As the platform named it.
+            inside: Whether the platform itself is a private address, as a simulated one is.
+
+        Raises:
+            MediaError: It cannot be had any more.
+        """
+        if not inside or not url.startswith(("http://", "https://")):
+            return await self.fetch(url)
+        limit = self._settings.timeout
+        assert self._inside is not None, "used inside its context"
+        try:
+            async with asyncio.timeout(limit):
+                return await fetch_url(url, settings=self._inside_settings, session=self._inside)
+        except TimeoutError as error:
+            raise MediaError(url, f"the file did not arrive within {limit:g} s") from error
 
     async def _fetch(self, source: str) -> Fetched:
         scheme, _, rest = source.partition(":")

@@ -20,6 +20,9 @@ FORGOTTEN = 4
 """It was recalled. The row stays, since the log and the dedupe keys refer to it."""
 REJECTED = 8
 
+SEARCHED = 20_000
+"""Messages that are looked through for a file."""
+
 _KINDS = {
     Scene.GROUP: EventKind.GROUP,
     Scene.CHANNEL: EventKind.CHANNEL,
@@ -153,6 +156,25 @@ def message_history(
             (digest(*conversation), low, high, FORGOTTEN | SYNTHETIC, max(0, limit - len(rows))),
         ).fetchall()
     return [_record(row) for row in reversed(rows)]
+
+
+def find_file(connection: sqlite3.Connection, account: AppId, name: str) -> MessageRecord | None:
+    """The newest message that came in with a file of this name, among the last so many.
+
+    Names are looked for in the events themselves: files are asked for soon after they came, if at
+    all, and an index would cost every message.
+    """
+    wanted = f'"file":"{name}"'.encode()
+    for low, high in from_newest(connection, 0):
+        row = connection.execute(
+            f"SELECT {_COLUMNS} FROM {_TABLES} WHERE message_id >= ? AND message_id < ?"  # noqa: S608 - ours
+            " AND app_id = ? AND flags & ? = 0 AND instr(event, ?) > 0"
+            " ORDER BY message_id DESC LIMIT 1",
+            (max(low, high - SEARCHED), high, account, FORGOTTEN | OUTGOING, wanted),
+        ).fetchone()
+        if row:
+            return _record(row)
+    return None
 
 
 def from_newest(connection: sqlite3.Connection, before: int) -> list[tuple[int, int]]:

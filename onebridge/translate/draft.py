@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
-from onebridge.qq.calls import SendPlan
+from onebridge.qq.calls import FileType, SendPlan
 from onebridge.qq.codes import Act
 from onebridge.translate.compose import (
     Block,
@@ -177,7 +177,10 @@ class Draft:
             if not (isinstance(block, Words) and block.shows_nothing)
         ]
         self._place_keyboard(blocks)
-        calls = Composer(self._facts, self._notes).compose(_joined(blocks), self._quote)
+        if Act.URL_REFUSED not in self._facts.refusals:
+            blocks += [Media(FileType.IMAGE, code) for code in self._facts.qrcodes.values()]
+        composer = Composer(self._facts, self._notes)
+        calls = composer.compose(_joined(blocks), self._quote)
         if not calls:
             raise self._nothing_left()
         if len(calls) > MOST_CALLS:
@@ -185,7 +188,9 @@ class Draft:
                 Retcode.BAD_REQUEST,
                 f"it would become {len(calls)} messages on QQ; at most {MOST_CALLS} are sent",
             )
-        return SendPlan(calls, tuple(self._notes))
+        if len(composer.links) > len(self._facts.qrcodes) > 0:
+            self._note("only the first links are shown as QR codes")
+        return SendPlan(calls, tuple(self._notes), tuple(composer.links))
 
     def _place_keyboard(self, blocks: list[Block]) -> None:
         """A keyboard goes under the application's own markdown, else under the last text."""

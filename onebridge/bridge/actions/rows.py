@@ -13,6 +13,7 @@ import msgspec
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.received import ReceivedFiles
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
@@ -51,6 +52,7 @@ class Context(msgspec.Struct, frozen=True):
         messaging: Sending, recalling, looking up.
         targets: From ids to conversations and people.
         quick: Quick operations.
+        files: Files that came in.
         rest: The platform's calls.
         store: What was seen.
         status: What ``get_status`` answers.
@@ -63,6 +65,7 @@ class Context(msgspec.Struct, frozen=True):
     messaging: Messaging
     targets: Targets
     quick: QuickOperations
+    files: ReceivedFiles
     rest: QQRest
     store: Store
     status: Callable[[], dict[str, Any]]
