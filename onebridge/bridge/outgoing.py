@@ -25,6 +25,9 @@ ANSWER_SECONDS = 1.0
 MOST_QRCODES = 3
 """In one message: each takes a message of its own on QQ, and there are few replies."""
 
+LONGEST_LINK = 1000
+"""Characters; a QR code of a longer one is too fine for many a phone."""
+
 QRCODE_CELL = 8
 """Pixels of a module's side; phones read it from a screen."""
 
@@ -60,15 +63,17 @@ class OutgoingFiles:
     async def draw(
         self, links: Sequence[str], conversation: Conversation, start_by: float
     ) -> dict[str, PreparedMedia]:
-        """QR codes of links, the first few."""
-        return {
-            link: await self._prepare(
-                MediaNeed(-1, FileType.IMAGE, _as_source(await asyncio.to_thread(qrcode, link))),
-                conversation,
-                start_by,
-            )
-            for link in links[:MOST_QRCODES]
-        }
+        """QR codes of links, the first few; a link too long for one has none.
+
+        Raises:
+            ActionError: 113, one could not be uploaded.
+        """
+        drawn: dict[str, PreparedMedia] = {}
+        for link in [link for link in links if len(link) <= LONGEST_LINK][:MOST_QRCODES]:
+            code = b64encode(await asyncio.to_thread(qrcode, link)).decode("ascii")
+            need = MediaNeed(-1, FileType.IMAGE, f"base64://{code}")
+            drawn[link] = await self._prepare(need, conversation, start_by)
+        return drawn
 
     def forget(self, prepared: Sequence[PreparedMedia]) -> None:
         """The platform no longer takes these: they are uploaded again when wanted."""
@@ -94,21 +99,10 @@ class OutgoingFiles:
 
 
 def qrcode(link: str) -> bytes:
-    """A link as a QR code, PNG.
-
-    Raises:
-        MediaError: It is too long for one.
-    """
+    """A link as a QR code, PNG."""
     import segno  # only who shows links this way needs it
 
-    target = link if "://" in link else f"https://{link}"
     out = BytesIO()
-    try:
-        segno.make_qr(target).save(out, kind="png", scale=QRCODE_CELL)
-    except ValueError as error:
-        raise MediaError(link, "the link is too long for a QR code") from error
+    target = link if "://" in link else f"https://{link}"
+    segno.make_qr(target, boost_error=False).save(out, kind="png", scale=QRCODE_CELL)
     return out.getvalue()
-
-
-def _as_source(data: bytes) -> str:
-    return f"base64://{b64encode(data).decode('ascii')}"

@@ -15,8 +15,9 @@ from onebridge.errors import ActionError, MediaError
 from onebridge.keys import AppId
 from onebridge.media.cache import CachedFile, FileCache, is_name, name_for
 from onebridge.media.convert import Converter
-from onebridge.media.sniff import sniff
+from onebridge.media.sniff import WAV, sniff
 from onebridge.media.values import Fetched
+from onebridge.observability import counters
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
 from onebridge.store.ports import MessageStore
@@ -118,14 +119,7 @@ class ReceivedFiles:
         kept = await self._files.find(target)
         shown = f"{Path(name.strip()).stem}.{wanted}"
         if kept is None and wanted == "wav" and segment.get("wav_url"):
-            try:
-                return (await self._keep(target, segment, segment.get("wav_url")))._replace(
-                    name=shown
-                )
-            except ActionError as error:
-                if error.retcode != Retcode.MEDIA:
-                    raise
-                # The platform's conversion is gone, or never was made: we do it.
+            kept = await self._platform_wav(target, segment.get("wav_url"))
         if kept is None:
             original = await self._keep(name.strip(), segment, segment.get("url"))
             data = await read_kept(original)
@@ -175,6 +169,15 @@ class ReceivedFiles:
                 ) from error
             found = await self._add(name, fetched.data)
         return KeptFile(found.path, url, segment.get("name") or name, found.size)
+
+    async def _platform_wav(self, name: str, url: str) -> CachedFile | None:
+        """The platform's conversion; without it, or if it is none, ours will do."""
+        try:
+            fetched = await self._fetch_received(url)
+        except MediaError:
+            counters["media.no_platform_wav"] += 1
+            return None
+        return await self._add(name, fetched.data) if sniff(fetched.data) is WAV else None
 
     async def _add(self, name: str, data: bytes) -> CachedFile:
         try:

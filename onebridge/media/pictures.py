@@ -69,7 +69,6 @@ def _learn_heif() -> None:
 
 
 def _still(image: Image.Image, max_bytes: int) -> bytes:
-    # A JPEG's decoder can make it smaller while it reads; where pixels are many, that saves memory.
     image.load()
     turned = ImageOps.exif_transpose(image)
     has_alpha = turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info
@@ -83,16 +82,15 @@ def _still(image: Image.Image, max_bytes: int) -> bytes:
         page.paste(turned, mask=turned.getchannel("A"))
         turned = page
     picture = turned.convert("RGB")
-    while min(picture.size) >= SMALLEST_SIDE or picture is turned:
+    while True:
         for quality in QUALITIES:
             out = BytesIO()
             picture.save(out, "JPEG", quality=quality)
             if out.tell() <= max_bytes:
                 return out.getvalue()
         if min(picture.size) < SMALLEST_SIDE:
-            break
+            raise ConversionError(f"the image cannot be made smaller than {shown_bytes(max_bytes)}")
         picture = picture.resize(_scaled(picture.size, SHRINK), Image.Resampling.LANCZOS)
-    raise ConversionError(f"the image cannot be made smaller than {shown_bytes(max_bytes)}")
 
 
 def _png(image: Image.Image) -> bytes:
@@ -125,8 +123,9 @@ def _gif(image: Image.Image, size: tuple[int, int], count: int) -> bytes:
         for number, frame in enumerate(ImageSequence.Iterator(image)):
             if number == count:
                 return
-            durations.append(int(frame.info.get("duration", 100)))
             yield frame.convert("RGBA").resize(size, Image.Resampling.BILINEAR)
+            # Some formats tell it only once the frame was decoded.
+            durations.append(int(frame.info.get("duration", 100)))
 
     shown = list(frames())
     out = BytesIO()
