@@ -167,10 +167,11 @@ def find_file(connection: sqlite3.Connection, account: AppId, name: str) -> Mess
     wanted = f'"file":"{name}"'.encode()
     for low, high in from_newest(connection, 0):
         row = connection.execute(
-            f"SELECT {_COLUMNS} FROM {_TABLES} WHERE message_id >= ? AND message_id < ?"  # noqa: S608 - ours
-            " AND app_id = ? AND flags & ? = 0 AND instr(event, ?) > 0"
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM messages"  # noqa: S608 - ours
+            "  WHERE message_id >= ? AND message_id < ? ORDER BY message_id DESC LIMIT ?"
+            f" ) AS {_TABLES} WHERE app_id = ? AND flags & ? = 0 AND instr(event, ?) > 0"
             " ORDER BY message_id DESC LIMIT 1",
-            (max(low, high - SEARCHED), high, account, FORGOTTEN | OUTGOING, wanted),
+            (low, high, SEARCHED, account, FORGOTTEN | OUTGOING, wanted),
         ).fetchone()
         if row:
             return _record(row)
