@@ -11,11 +11,17 @@ CODE := onebridge tests tools benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test chaos lint format bench docs clean
+
+# Of `make chaos`.
+FAULTS := 300
+SEEDS := 1
+MODES := websocket,webhook,both
 
 help:
 	@echo "make demo    try the bridge: simulated QQ, a sample bot and a chat page; no account needed"
 	@echo "make test    format, lint, types, import contracts and every test"
+	@echo "make chaos   long runs of faults at random instants (FAULTS, SEEDS, MODES)"
 	@echo "make lint    the same without the tests"
 	@echo "make format  put the code into its format"
 	@echo "make docs    write the generated pages of docs/reference anew"
@@ -27,6 +33,10 @@ demo: $(VENV)/.installed
 
 test: lint $(KOISHI)/node_modules/.installed
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
+
+chaos: $(VENV)/.installed-dev
+	CHAOS_FAULTS=$(FAULTS) CHAOS_SEEDS=$(SEEDS) CHAOS_MODES=$(MODES) \
+		$(BIN)/pytest tests/e2e/test_faults.py --capture=no
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(CODE)

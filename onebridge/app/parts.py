@@ -15,13 +15,19 @@ from onebridge.app.wiring import intake_settings, sending_settings
 from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.actions.dispatch import Actions
 from onebridge.bridge.actions.rows import Context
+from onebridge.bridge.administration import Administration
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.people import People
+from onebridge.bridge.questions import Questions
 from onebridge.bridge.quick import QuickOperations
+<<<<<<< HEAD
 from onebridge.bridge.received import ReceivedFiles
+=======
+from onebridge.bridge.roster import Roster
+>>>>>>> int-wip
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
@@ -37,6 +43,8 @@ from onebridge.media.upload import MediaUploads
 from onebridge.media.web import is_inside
 from onebridge.onebot.actions import Response
 from onebridge.onebot.hub import EventRing
+from onebridge.qq.group_calls import GroupCalls
+from onebridge.qq.guild_calls import GuildCalls
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
 from onebridge.qq.uploads import Uploader
@@ -76,6 +84,11 @@ class Self(Protocol):
     @property
     def guild_user_id(self) -> str:
         """What the guild world calls it."""
+        ...
+
+    @property
+    def avatar(self) -> str:
+        """Address of its picture."""
         ...
 
     @property
@@ -182,9 +195,13 @@ def assemble(
 
     onebot = config.onebot
     quick = QuickOperations(messaging, targets, act=act, at_sender=onebot.strict)
+    groups, guilds = GroupCalls(rest), GuildCalls(rest)
+    questions = Questions(me.account, store, clock)
+    roster = Roster(me, groups, guilds, store, questions, platform_clock)
     context = Context(
         bot=me,
-        people=People(me, store),
+        people=People(me, store, roster),
+        administration=Administration(groups, guilds, roster, store, platform_clock),
         messaging=messaging,
         targets=targets,
         quick=quick,
@@ -193,6 +210,7 @@ def assemble(
         store=store,
         status=me.status,
         reconnect=lambda delay: shards.reconnect(delay),
+        now=platform_clock.now,
     )
     actions = Actions(context, strict=onebot.strict, rate_limit_interval=onebot.rate_limit_interval)
     bot = Bot(

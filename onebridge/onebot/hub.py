@@ -156,7 +156,7 @@ class Bots(Protocol):
     async def infer(self, params: Mapping[str, Any]) -> Service | None:
         """The account that an action on a bare path means; None if that is ambiguous.
 
-        The only account, or the one that ``self_id``, ``group_id``, ``user_id`` or ``message_id``
-        of the params belongs to.
+        The only account, or the one that ``self_id``, ``group_id``, ``user_id``, ``message_id`` or
+        ``flag`` of the params belongs to.
         """
         ...

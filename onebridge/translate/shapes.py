@@ -123,7 +123,7 @@ def _private(said: Said, sub_type: str) -> PrivateMessage:
 def _guild(said: Said) -> Notice:
     """go-cqhttp's guild message: ids are text, there is no ``raw_message`` and no ``font``."""
     sender: dict[str, Any] = {
-        "user_id": int(said.user_openid) if _is_decimal(said.user_openid) else said.user_id,
+        "user_id": int(said.user_openid) if _is_exact(said.user_openid) else said.user_id,
         "tiny_id": said.user_openid,
         "nickname": said.card or said.nickname,
     }
@@ -146,8 +146,13 @@ def _guild(said: Said) -> Notice:
     )
 
 
-def _is_decimal(openid: str) -> bool:
-    return openid.isascii() and openid.isdigit() and len(openid) <= 20 and int(openid) < 2**64
+def _is_exact(openid: str) -> bool:
+    """Whether an id of the guild world is a number that JavaScript can hold.
+
+    Koishi takes ``sender.user_id`` for the user's id: a larger one would come out as somebody
+    else's. The number that stands in for it is good in every action.
+    """
+    return openid.isascii() and openid.isdigit() and int(openid[:17]) < 2**53 and len(openid) < 17
 
 
 def _origin(said: Said, kind: IdKind | None) -> QQInfo:

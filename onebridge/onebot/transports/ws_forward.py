@@ -43,6 +43,7 @@ class ForwardLimits(NamedTuple):
             Longer than an action may take, since a client at its limit of actions is not read.
         close: Seconds that it has to answer a close frame.
         batch: Events that are written between two looks at the clock.
+        connections: Open at once, with streams; more are refused.
         calls: Its actions.
     """
 
@@ -50,6 +51,7 @@ class ForwardLimits(NamedTuple):
     keepalive: float = 60.0
     close: float = 2.0
     batch: int = 64
+    connections: int = 512
     calls: CallLimits = CALL_LIMITS
 
 
@@ -78,6 +80,11 @@ class ForwardWebSockets:
         self._limits = limits
         self._open: set[_Connection] = set()
         self._listeners: Counter[AppId] = Counter()
+
+    @property
+    def open_count(self) -> int:
+        """Connections that are open."""
+        return len(self._open)
 
     def listeners(self, account: AppId) -> int:
         """Connections that get an account's events."""
@@ -109,8 +116,9 @@ class ForwardWebSockets:
                     await connection.run(role)
                 finally:
                     self._open.discard(connection)
+                    # Not below: actions that it asked for may still be running.
+                    self._listeners[service.account] -= role is not Role.API
         finally:
-            self._listeners[service.account] -= role is not Role.API
             log.info(
                 "forward.disconnected", account=service.account, role=role, code=socket.close_code
             )

@@ -1,10 +1,11 @@
 from onebridge.store.ports import Store
+from onebridge.store.records import MessageRecord
 from tests.conformance.store.values import ACCOUNT, OTHER, SHARD, message, said
 
 NAME = "0123456789ABCDEF" * 2 + ".jpg"
 
 
-def with_file(number: int, name: str = NAME, **changes: object) -> object:
+def with_file(number: int, name: str = NAME, **changes: object) -> MessageRecord:
     event = f'{{"message":[{{"type":"image","data":{{"file":"{name}"}}}}]}}'.encode()
     return message(number, event=event, **changes)
 

@@ -36,11 +36,11 @@ def call(data: bytes = BODY) -> UploadMedia:
     return UploadMedia(GROUP, FileType.VIDEO, data=data, file_name="a.mp4")
 
 
-def put() -> web.Response:
+def taken() -> web.Response:
     return answer(status=200)
 
 
-def confirm() -> web.Response:
+def confirmed() -> web.Response:
     return answer({})
 
 
@@ -70,7 +70,7 @@ async def test_parts_whatever_they_are_counted_from(
     uploader: Uploader, platform: ScriptedPlatform, base: int
 ) -> None:
     platform.script += [terms(platform, base + 2, base, base + 1)]
-    platform.script += [one() for _ in range(3) for one in (put, confirm)] + [answer(INFO)]
+    platform.script += [one() for _ in range(3) for one in (taken, confirmed)] + [answer(INFO)]
     assert await uploader.upload(call()) == Upload("I")
     prepare, *steps, merge = platform.asked
     assert prepare.path == f"/v2/groups/{GROUP.openid}/upload_prepare"
@@ -118,7 +118,7 @@ async def test_a_part_that_is_not_seen_yet_is_confirmed_again(
     config = {"concurrency": 1, "retry_timeout": 5, "retry_delay": 0}
     platform.script += [terms(platform, 1, block=5000, upload_config=config), answer(status=200)]
     platform.script += [answer({"code": 40093001}, 500) for _ in range(2)]
-    platform.script += [confirm(), answer(INFO)]
+    platform.script += [confirmed(), answer(INFO)]
     uploaded = asyncio.ensure_future(uploader.upload(call()))
     assert await uploaded == Upload("I")
     assert [asked.path.rpartition("/")[2] for asked in platform.asked[2:]] == [
