@@ -23,11 +23,8 @@ from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.people import People
 from onebridge.bridge.questions import Questions
 from onebridge.bridge.quick import QuickOperations
-<<<<<<< HEAD
 from onebridge.bridge.received import ReceivedFiles
-=======
 from onebridge.bridge.roster import Roster
->>>>>>> int-wip
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
