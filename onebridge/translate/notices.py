@@ -270,12 +270,6 @@ def _guild_notice(event: ManagementEvent, form: Form, facts: NoticeFacts) -> dic
     return body
 
 
-def comment_of(asked: JoinRequest) -> str:
-    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
-    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
-    return asked.message or answers
-
-
 def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
     """What go-cqhttp lists of a message, as far as the event tells: the one that changed."""
     is_add = form.sub_type == "add"
@@ -292,6 +286,12 @@ def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
             }
         ],
     }
+
+
+def comment_of(asked: JoinRequest) -> str:
+    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
+    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
+    return asked.message or answers
 
 
 def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> Notice:
