@@ -22,6 +22,9 @@ from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
 from onebridge.store.ports import MessageStore
 
+FILES_AT_ONCE = 4
+"""Files in memory at a time, for one account; whoever comes later waits."""
+
 SOUND_FORMATS = ("mp3", "wav", "ogg", "flac", "m4a", "amr")
 """What ``get_record`` makes of a voice."""
 
@@ -76,6 +79,7 @@ class ReceivedFiles:
         self._fetch = fetch
         self._fetch_received = fetch_received
         self._converter = converter
+        self._places = asyncio.Semaphore(FILES_AT_ONCE)
 
     async def find(self, name: str) -> Segment:
         """The segment that a file came in.
@@ -122,12 +126,13 @@ class ReceivedFiles:
             kept = await self._platform_wav(target, segment.get("wav_url"))
         if kept is None:
             original = await self._keep(name.strip(), segment, segment.get("url"))
-            data = await read_kept(original)
-            try:
-                sound = await self._converter.convert("sound", wanted, data, name)
-            except MediaError as error:
-                raise ActionError(Retcode.MEDIA, str(error)) from error
-            kept = await self._add(target, sound)
+            async with self._places:
+                data = await read_kept(original)
+                try:
+                    sound = await self._converter.convert("sound", wanted, data, name)
+                except MediaError as error:
+                    raise ActionError(Retcode.MEDIA, str(error)) from error
+                kept = await self._add(target, sound)
         return KeptFile(kept.path, segment.get("url"), shown, kept.size)
 
     async def download(self, source: str, name: str = "") -> KeptFile:
@@ -140,13 +145,14 @@ class ReceivedFiles:
         Raises:
             ActionError: 113, it cannot be had.
         """
-        try:
-            fetched = await self._fetch(source)
-        except MediaError as error:
-            raise ActionError(Retcode.MEDIA, str(error)) from error
-        shown = name or fetched.name
-        extension = shown.rpartition(".")[2] if "." in shown else sniff(fetched.data).extension
-        found = await self._add(name_for(f"{source}\0{shown}", extension), fetched.data)
+        async with self._places:
+            try:
+                fetched = await self._fetch(source)
+            except MediaError as error:
+                raise ActionError(Retcode.MEDIA, str(error)) from error
+            shown = name or fetched.name
+            extension = shown.rpartition(".")[2] if "." in shown else sniff(fetched.data).extension
+            found = await self._add(name_for(f"{source}\0{shown}", extension), fetched.data)
         return KeptFile(found.path, source, shown or found.path.name, found.size)
 
     async def as_source(self, source: str) -> str:
@@ -158,26 +164,28 @@ class ReceivedFiles:
         await self._files.clear()
 
     async def _keep(self, name: str, segment: Segment, url: str) -> KeptFile:
-        found = await self._files.find(name)
-        if found is None:
-            try:
-                fetched = await self._fetch_received(url)
-            except MediaError as error:
-                raise ActionError(
-                    Retcode.MEDIA,
-                    f"{error}; files of messages can be fetched for some hours after they came",
-                ) from error
-            found = await self._add(name, fetched.data)
+        async with self._places:
+            found = await self._files.find(name)
+            if found is None:
+                try:
+                    fetched = await self._fetch_received(url)
+                except MediaError as error:
+                    raise ActionError(
+                        Retcode.MEDIA,
+                        f"{error}; files of messages can be fetched for some hours after they came",
+                    ) from error
+                found = await self._add(name, fetched.data)
         return KeptFile(found.path, url, segment.get("name") or name, found.size)
 
     async def _platform_wav(self, name: str, url: str) -> CachedFile | None:
         """The platform's conversion; without it, or if it is none, ours will do."""
-        try:
-            fetched = await self._fetch_received(url)
-        except MediaError:
-            counters["media.no_platform_wav"] += 1
-            return None
-        return await self._add(name, fetched.data) if sniff(fetched.data) is WAV else None
+        async with self._places:
+            try:
+                fetched = await self._fetch_received(url)
+            except MediaError:
+                counters["media.no_platform_wav"] += 1
+                return None
+            return await self._add(name, fetched.data) if sniff(fetched.data) is WAV else None
 
     async def _add(self, name: str, data: bytes) -> CachedFile:
         try:

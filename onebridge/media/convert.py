@@ -57,7 +57,8 @@ class Converter:
     async def _run(self, job: Job, argument: str, data: bytes, source: str) -> bytes:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "onebridge.media.worker", job, argument),
+            # -P: what lies in the current folder is not imported by chance.
+            *("-P", "-m", "onebridge.media.worker", job, argument),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

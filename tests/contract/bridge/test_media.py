@@ -462,6 +462,27 @@ async def test_an_application_may_shorten_the_wait(sandbox: Sandbox, client: Cli
     assert "within 0.1 s" in bad["wording"]
 
 
+async def test_the_reason_comes_before_the_action_is_over(sandbox: Sandbox, tmp_path: Path) -> None:
+    async def silent(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with (
+        serving(silent=silent) as url,
+        running_bridge(
+            sandbox,
+            tmp_path,
+            media={"allow_private_addresses": True},
+            onebot={"action_timeout": 2.0},
+        ) as bridge,
+        bridge.client() as client,
+    ):
+        event = await hear(sandbox, client)
+        bad = await answer(client, event, media("image", f"{url}/silent"))
+        assert (bad["retcode"], await answer(client, event, "好"))[0] == 113
+        assert "not there in time" in bad["wording"]
+
+
 async def test_a_large_picture_does_not_hold_up_texts(sandbox: Sandbox, client: Client) -> None:
     """Texts to other chats go out as fast while 10 MB are read, decoded and uploaded."""
     event = await hear(sandbox, client)
