@@ -1,5 +1,6 @@
 """What was said: messages, and the keys by which the platform names them."""
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ FORGOTTEN = 4
 """It was recalled. The row stays, since the log and the dedupe keys refer to it."""
 REJECTED = 8
 
-SEARCHED = 20_000
-"""Messages that are looked through for a file."""
+SEARCHED = (200, 20_000)
+"""Newest messages that are looked through for a file: the few that it usually is in, then more."""
 
 _KINDS = {
     Scene.GROUP: EventKind.GROUP,
@@ -165,13 +166,14 @@ def find_file(connection: sqlite3.Connection, account: AppId, name: str) -> Mess
     all, and an index would cost every message.
     """
     wanted = f'"file":"{name}"'.encode()
-    for low, high in from_newest(connection, 0):
+    ranges = from_newest(connection, 0)
+    for many, (low, high) in itertools.product(SEARCHED, ranges):
         row = connection.execute(
             f"SELECT {_COLUMNS} FROM (SELECT * FROM messages"  # noqa: S608 - ours
             "  WHERE message_id >= ? AND message_id < ? ORDER BY message_id DESC LIMIT ?"
             f" ) AS {_TABLES} WHERE app_id = ? AND flags & ? = 0 AND instr(event, ?) > 0"
             " ORDER BY message_id DESC LIMIT 1",
-            (low, high, SEARCHED, account, FORGOTTEN | OUTGOING, wanted),
+            (low, high, many, account, FORGOTTEN | OUTGOING, wanted),
         ).fetchone()
         if row:
             return _record(row)
