@@ -5,8 +5,10 @@ beside them (qq-platform.md section 10.4). Found here is what a reader would tak
 platform still refuses, ``break_all`` breaks whatever has a dot between letters.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 _PATH = r"[\w\-.~:/?#@!$&'()*+,;=%]"
 _DOMAINS = (
@@ -47,6 +49,21 @@ def foreign_urls(text: str, allow: Sequence[str]) -> list[str]:
     return [url for url in urls if not is_allowed(url, allow)]
 
 
+def is_public_address(text: str) -> bool:
+    """Whether a text is an address that the platform could fetch, as far as its words tell."""
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or "." not in host:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return not host.endswith((".local", ".localhost", ".internal"))
+
+
 def is_allowed(url: str, allow: Sequence[str]) -> bool:
     """Whether an entry covers a URL: a host with its subdomains, or the beginning of a URL."""
     bare = _SCHEME.sub("", url, count=1).lower()
@@ -84,11 +101,23 @@ def markdown_link(url: str, label: str) -> str:
         url: As it stood in the text; one without a scheme gets ``https://``.
         label: What is shown, escaped already.
     """
+    return f"[{label}]({_target(url)})"
+
+
+def markdown_image(url: str) -> str:
+    """An image in markdown, on lines of its own; the platform fetches it.
+
+    Its size may be told in the brackets (qq-platform.md section 7.8), but is not known here.
+    """
+    return f"\n\n![图片]({_target(url)})\n\n"
+
+
+def _target(url: str) -> str:
     target = url if _SCHEME.match(url) else "https://" + url
     # What would end the target early; everything else that a URL may hold, it may hold here.
     for character, quoted in (("(", "%28"), (")", "%29"), ("'", "%27")):
         target = target.replace(character, quoted)
-    return f"[{label}]({target})"
+    return target
 
 
 def _trimmed(url: str) -> str:

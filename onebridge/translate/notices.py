@@ -19,6 +19,7 @@ from onebridge.qq.events import (
     JoinRequest,
     ManagementEvent,
     Reaction,
+    UnknownEvent,
 )
 from onebridge.qq.parsing import read_int
 from onebridge.store.records import EventKind
@@ -184,6 +185,22 @@ def identities_of(event: ManagementEvent, own_openids: Set[str]) -> tuple[Identi
     if event.guild_id:
         found.append(Identity(account, IdKind.GUILD, event.guild_id))
     return tuple(found)
+
+
+def unknown_to_onebot(event: UnknownEvent, self_id: int) -> Notice:
+    """A generic notice for an event that OneBot has no name for: its payload is under ``data``."""
+    return Notice(
+        int(event.timestamp),
+        self_id,
+        "notice",
+        {
+            "notice_type": "qq_event",
+            "sub_type": event.event_type.lower(),
+            "user_id": self_id,
+            "data": event.payload,
+            "qq": QQInfo(event.account, event.event_type, event.event_id),
+        },
+    )
 
 
 def notice_kind(event: ManagementEvent) -> EventKind:

@@ -16,6 +16,7 @@ from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.received import ReceivedFiles
 from onebridge.bridge.sending import Call
+from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
 from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
@@ -69,6 +70,7 @@ class Context(msgspec.Struct, frozen=True):
         people: Answers about people and groups.
         administration: What the bot does as an administrator.
         messaging: Sending, recalling, looking up.
+        streams: Messages that grow.
         targets: From ids to conversations and people.
         quick: Quick operations.
         files: Files that came in.
@@ -84,6 +86,7 @@ class Context(msgspec.Struct, frozen=True):
     people: People
     administration: Administration
     messaging: Messaging
+    streams: Streams
     targets: Targets
     quick: QuickOperations
     files: ReceivedFiles
