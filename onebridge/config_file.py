@@ -38,6 +38,9 @@ NO_ACCOUNTS = (
 )
 
 
+RECALL_WINDOW = 120.0
+"""Seconds for which the platform lets a bot take a message back (qq-platform.md section 8.3)."""
+
 _WEBHOOK_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _PROOF_FILE = re.compile(r"[A-Za-z0-9_-]{1,128}\.json")
 
@@ -149,6 +152,11 @@ def without_effect(config: Config) -> list[str]:
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
     ]
+    if (config.delivery.recall_after or 0.0) > RECALL_WINDOW:
+        notes.append(
+            f"delivery.recall_after: bots can recall for {RECALL_WINDOW:.0f} seconds; later ones"
+            " are refused"
+        )
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
     return [*notes, *names_in_vain(config)]

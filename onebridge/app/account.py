@@ -278,6 +278,7 @@ class Account:
             newest=newest,
             tasks=tasks,
         )
+        await self.until_known(parts.deferral.load, "account.kept_unknown")
         if not self._shared.bots.add(parts.bot):
             self._show(
                 AccountState.FAILED,

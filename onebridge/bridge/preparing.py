@@ -9,7 +9,7 @@ from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.sending import Hints, Sending, reply_id_of
 from onebridge.config import DeliverySettings
 from onebridge.config_overrides import Overridden
-from onebridge.delivery.capabilities import Abilities, Capabilities
+from onebridge.delivery.capabilities import Capabilities
 from onebridge.delivery.credits import order_candidates
 from onebridge.delivery.outbox import Delivery
 from onebridge.keys import Conversation, Identity, IdKind, Scene
@@ -99,19 +99,23 @@ class Preparation:
         message_id = message_id or (await self._store.allot_message_ids(1))[0]
         settings = await self.settings_of(conversation)
         abilities = await self.capabilities.of(conversation)
-        references = {
-            number: reference
-            for number, record in replied.items()
-            if (reference := _reference(record))
-        }
-        facts = _facts(conversation, settings, abilities)
-        facts = msgspec.structs.replace(
-            facts,
+        facts = Facts(
+            conversation=conversation,
             self_id=self._self_id,
             openid_by_number=people,
-            references=references,
+            references={
+                number: reference
+                for number, record in replied.items()
+                if (reference := _reference(record))
+            },
             media=media,
             qrcodes=qrcodes,
+            text_limit=settings.text_limit,
+            urls=settings.urls,
+            url_allow=settings.url_allow,
+            unsupported=settings.unsupported,
+            markdown=abilities.markdown,
+            keyboard=abilities.keyboard,
         )
 
         plans: dict[frozenset[Act], SendPlan] = {}
@@ -186,19 +190,6 @@ class Preparation:
                 if identity.kind is IdKind.USER:
                     openids[name] = identity.openid
         return openids
-
-
-def _facts(conversation: Conversation, settings: DeliverySettings, abilities: Abilities) -> Facts:
-    return Facts(
-        conversation=conversation,
-        self_id=0,
-        text_limit=settings.text_limit,
-        urls=settings.urls,
-        url_allow=settings.url_allow,
-        unsupported=settings.unsupported,
-        markdown=abilities.markdown,
-        keyboard=abilities.keyboard,
-    )
 
 
 def _reference(record: MessageRecord) -> str:
