@@ -11,15 +11,21 @@ CODE := onebridge tests tools benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test chaos lint format bench docs clean
+
+# Of `make chaos`.
+FAULTS := 300
+SEEDS := 1
+MODES := websocket,webhook,both
 
 help:
 	@echo "make demo    try the bridge: simulated QQ, a sample bot and a chat page; no account needed"
 	@echo "make test    format, lint, types, import contracts and every test"
+	@echo "make chaos   long runs of faults at random instants (FAULTS, SEEDS, MODES)"
 	@echo "make lint    the same without the tests"
 	@echo "make format  put the code into its format"
 	@echo "make docs    write the generated pages of docs/reference anew"
-	@echo "make bench   run benchmarks/ingress.py"
+	@echo "make bench   measure events and sends beside a plain relay and a bare client"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/.installed
@@ -27,6 +33,10 @@ demo: $(VENV)/.installed
 
 test: lint $(KOISHI:%=%/node_modules/.installed)
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
+
+chaos: $(VENV)/.installed-dev
+	CHAOS_FAULTS=$(FAULTS) CHAOS_SEEDS=$(SEEDS) CHAOS_MODES=$(MODES) \
+		$(BIN)/pytest tests/e2e/test_faults.py --capture=no
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(CODE)
@@ -43,6 +53,7 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingress.py
+	$(BIN)/python -m benchmarks.egress
 
 clean:
 	rm -rf $(VENV) $(KOISHI:%=%/node_modules) build dist .mypy_cache .ruff_cache .pytest_cache \

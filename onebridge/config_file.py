@@ -28,6 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
+from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
 NO_ACCOUNTS = (
@@ -169,7 +170,7 @@ def without_effect(config: Config) -> list[str]:
     ]
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
-    return notes
+    return [*notes, *names_in_vain(config)]
 
 
 def _receives_callbacks(config: Config) -> bool:
@@ -288,6 +289,7 @@ def _impossible(config: Config) -> Iterator[str]:
         )
     yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
+    yield from impossible_roles(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"
 

@@ -8,12 +8,13 @@ import logging
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Hashable, Iterable, MutableMapping
 from logging.handlers import TimedRotatingFileHandler
 from typing import Any, TextIO, cast
 
 import structlog
 
+from onebridge.clock import Clock
 from onebridge.errors import ConfigError
 
 HIDDEN = "[hidden]"
@@ -75,6 +76,29 @@ redactor = Redactor()
 
 counters: Counter[str] = Counter()
 """What happened how often since the start, by name: ``intake.duplicates``, ``action.failed`` …"""
+
+
+class Seldom:
+    """Keeps what others decide the number of from filling the log.
+
+    Args:
+        every: Seconds between two entries about the same thing.
+        clock: For the time between them.
+    """
+
+    def __init__(self, every: float, clock: Clock) -> None:
+        self._every = every
+        self._clock = clock
+        self._logged_at: dict[Hashable, float] = {}
+
+    def allows(self, thing: Hashable) -> bool:
+        """Whether it may be logged now; it then counts as logged. Things are few and our own."""
+        now = self._clock.monotonic()
+        last = self._logged_at.get(thing)
+        if last is not None and now - last < self._every:
+            return False
+        self._logged_at[thing] = now
+        return True
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

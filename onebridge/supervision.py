@@ -32,8 +32,8 @@ class Backoff:
         jitter: float = 0.3,
         rng: random.Random | None = None,
     ) -> None:
+        self.max_delay = max_delay
         self._initial_delay = initial_delay
-        self._max_delay = max_delay
         self._factor = factor
         self._jitter = jitter
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
@@ -42,9 +42,13 @@ class Backoff:
     def next_delay(self) -> float:
         """Seconds to wait now."""
         exponent = min(self._failures, 64)
-        delay = min(self._max_delay, self._initial_delay * self._factor**exponent)
+        delay = min(self.max_delay, self._initial_delay * self._factor**exponent)
         self._failures += 1
         return delay * (1 - self._jitter * self._rng.random())
+
+    def asked_for(self, seconds: float) -> float:
+        """A pause that somebody else asks for: never shorter, a little longer by chance."""
+        return seconds * (1 + self._jitter * self._rng.random())
 
     def reset(self) -> None:
         """The last try worked."""

@@ -32,11 +32,14 @@ MEANINGS = {
     "server.websocket": "Serve forward WebSocket.",
     "server.console": "Serve the web console.",
     "server.metrics": "Serve `/metrics` for Prometheus.",
-    "server.message_format": "As `onebot.message_format`, for forward connections.",
-    "server.report_self_message": "As `onebot.report_self_message`, for forward connections.",
-    "server.heartbeat_interval": "As `onebot.heartbeat_interval`, for forward connections.",
+    "server.message_format": "As `onebot.message_format`, for forward connections, streams "
+    "and polls.",
+    "server.report_self_message": "As `onebot.report_self_message`, for forward connections, "
+    "streams and polls.",
+    "server.heartbeat_interval": "As `onebot.heartbeat_interval`, for forward connections and "
+    "streams.",
     "server.app_name": "What `get_version_info` says here, for plugins that look at it.",
-    "server.filter": "Which events forward connections get; left out: all.",
+    "server.filter": "Which events forward connections, streams and polls get; left out: all.",
     "webhook": "The listener for the platform's signed callbacks; opened when an account needs it.",
     "webhook.host": "Address to listen on.",
     "webhook.port": "Port; the platform calls 80, 443, 8080 and 8443 only.",
@@ -70,9 +73,10 @@ MEANINGS = {
     "http_post[].message_format": "As `onebot.message_format`, for this application.",
     "http_post[].report_self_message": "As `onebot.report_self_message`, for this application.",
     "http_post[].heartbeat_interval": "As `onebot.heartbeat_interval`, for this application.",
-    "http_post[].app_name": "What `get_version_info` says to this application.",
+    "http_post[].app_name": "No effect: who is posted to calls through the HTTP API, so set "
+    "`server.app_name`.",
     "http_post[].filter": "Which events it gets; left out: all.",
-    "filter.types": "`message`, `notice`, `request`, `meta_event`, also with a detail: "
+    "filter.types": "`message`, `message_sent`, `notice`, `request`, also with a detail: "
     "`notice.group_increase`.",
     "filter.scenes": "Kinds of conversation.",
     "filter.groups": "Only these groups.",

@@ -117,6 +117,11 @@ class Account:
         return self._profile.id
 
     @property
+    def avatar(self) -> str:
+        """Address of the bot's picture; empty if the platform did not tell."""
+        return self._profile.avatar
+
+    @property
     def shards(self) -> Sequence[ShardStatus]:
         """State of each shard."""
         return () if self._parts is None else self._parts.shards.statuses

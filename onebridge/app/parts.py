@@ -14,11 +14,14 @@ from onebridge.app.wiring import intake_settings, sending_settings
 from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.actions.dispatch import Actions
 from onebridge.bridge.actions.rows import Context
+from onebridge.bridge.administration import Administration
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
+from onebridge.bridge.questions import Questions
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.roster import Roster
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
@@ -31,6 +34,8 @@ from onebridge.media.upload import MediaUploads
 from onebridge.media.values import Fetched
 from onebridge.onebot.actions import Response
 from onebridge.onebot.hub import EventRing
+from onebridge.qq.group_calls import GroupCalls
+from onebridge.qq.guild_calls import GuildCalls
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
 from onebridge.store.ports import Store
@@ -67,6 +72,11 @@ class Self(Protocol):
     @property
     def guild_user_id(self) -> str:
         """What the guild world calls it."""
+        ...
+
+    @property
+    def avatar(self) -> str:
+        """Address of its picture."""
         ...
 
     @property
@@ -158,9 +168,13 @@ def assemble(
 
     onebot = config.onebot
     quick = QuickOperations(messaging, targets, act=act, at_sender=onebot.strict)
+    groups, guilds = GroupCalls(rest), GuildCalls(rest)
+    questions = Questions(me.account, store, clock)
+    roster = Roster(me, groups, guilds, store, questions, platform_clock)
     context = Context(
         bot=me,
-        people=People(me, store),
+        people=People(me, store, roster),
+        administration=Administration(groups, guilds, roster, store, platform_clock),
         messaging=messaging,
         targets=targets,
         quick=quick,
@@ -168,6 +182,7 @@ def assemble(
         store=store,
         status=me.status,
         reconnect=lambda delay: shards.reconnect(delay),
+        now=platform_clock.now,
     )
     actions = Actions(context, strict=onebot.strict, rate_limit_interval=onebot.rate_limit_interval)
     bot = Bot(

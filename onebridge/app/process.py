@@ -7,6 +7,7 @@ transports → close the store.
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,11 @@ NOTICE_INTERVAL = 2.0
 
 GC_ALLOCATIONS = 50_000
 GC_GENERATIONS = 20
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which the event loop lets the store's threads go on: they need the interpreter for
+a moment after every statement, and at Python's own 5 ms a commit took as long as its statements
+waited."""
 
 EXIT_OK = 0
 EXIT_BAD_CONFIG = 2
@@ -133,6 +139,7 @@ class Process:
             check_intents(account)
         await self._store.open()
         _calm_the_collector()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             return await self._run_with_store()
         finally:

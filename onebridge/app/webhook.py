@@ -19,6 +19,7 @@ from onebridge.config import WebhookSettings
 from onebridge.errors import ConfigError
 from onebridge.keys import WEBHOOK, AppId
 from onebridge.observability import counters, get_logger
+from onebridge.onebot.transports.bad_requests import BadRequests
 from onebridge.qq.gateway import Dispatch, Undecodable
 from onebridge.qq.webhook import (
     ACCEPTED,
@@ -131,7 +132,11 @@ class WebhookListener:
         app = web.Application(
             client_max_size=MAX_BODY,
             # What is signed is the body as it came.
-            handler_args={"access_log": None, "auto_decompress": False},
+            handler_args={
+                "access_log": None,
+                "auto_decompress": False,
+                "logger": BadRequests("webhook", self._clock),
+            },
         )
         for path in {base or "/", settings.path}:
             app.router.add_post(path, self._receive)

@@ -8,11 +8,12 @@ from onebridge.bridge.actions.dispatch import Actions, Later
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import wanted_number
 from onebridge.errors import ActionError, StoreError
-from onebridge.keys import AppId
+from onebridge.keys import AppId, Identity, IdKind
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
 from onebridge.onebot.hub import EventRing, Service
 from onebridge.store.ports import IdentityStore, MessageStore
+from onebridge.translate.flags import read_flag
 
 log = get_logger(__name__)
 
@@ -197,12 +198,15 @@ class Bots:
 
     async def infer(self, params: Mapping[str, Any]) -> Service | None:
         """The account that an action on a bare path means; see ``onebot.hub.Bots.infer``."""
+        context = params.get("context")
+        if isinstance(context, Mapping):  # a quick operation: the event says whose it is
+            params = context
         self_id = wanted_number(params, "self_id")
         if self_id is not None and self_id in self._bots:
             return self._bots[self_id]
         if len(self._bots) == 1:
             return next(iter(self._bots.values()))
-        for name in ("group_id", "user_id"):
+        for name in ("group_id", "channel_id", "guild_id", "user_id"):
             number = wanted_number(params, name)
             if number is not None:
                 owners = {one.account for one in await self._identities.find_identities(number)}
@@ -212,6 +216,15 @@ class Bots:
             record = await self._messages.find_message(message_id)
             if record is not None:
                 return self._only({record.conversation.account})
+        flag = params.get("flag")
+        asked = read_flag(flag) if isinstance(flag, str) else None
+        if asked is not None:
+            groups = [
+                Identity(bot.account, IdKind.GROUP, asked.group_openid)
+                for bot in self._bots.values()
+            ]
+            known = await self._identities.find_numbers(groups)
+            return self._only({group.account for group in known})
         return None
 
     def _only(self, accounts: set[AppId]) -> Bot | None:

@@ -191,6 +191,9 @@ class Intake:
                 committing = tasks.create_task(
                     self._commit(batch, len(taken)), name=f"commit {self._account}"
                 )
+                # The next batch may be ready without waiting for anything: let this one reach the
+                # writing thread first, or they would take turns instead of working side by side.
+                await pause(0)
 
     def _accept(self, item: _Waiting) -> None:
         self._waiting.append(item)
@@ -379,8 +382,8 @@ class Intake:
     ) -> None:
         published: list[LoggedEvent] = []
         for item, result in zip(items, results, strict=True):
-            if isinstance(result, Recorded) and result.log_seq and isinstance(item, Inbound):
-                body = item.message.event if item.message is not None else item.event
+            if type(item) is Inbound and type(result) is Recorded and result.log_seq:
+                body = item.event if item.message is None else item.message.event
                 assert body is not None, "what is in the log has a body"
                 published.append(LoggedEvent(result.log_seq, item.time, item.kind, item.lane, body))
         counters["intake.published"] += len(published)

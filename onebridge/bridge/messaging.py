@@ -213,8 +213,15 @@ class Messaging:
         media = await self._media(conversation, segments)
         message_id = (await self._store.allot_message_ids(1))[0]
         settings = self.settings.delivery
+        plans: dict[frozenset[Act], SendPlan] = {}
 
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+            # Only an `at` looks different by whom the message answers.
+            if names.user_ids or refusals not in plans:
+                plans[refusals] = plan_anew(credits, refusals)
+            return plans[refusals]
+
+        def plan_anew(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             return plan(
                 segments,
                 Facts(
@@ -258,7 +265,13 @@ class Messaging:
         return Sending(
             message_id,
             segments,
-            Delivery(conversation, plan_with, order, proactive=settings.proactive == "try"),
+            Delivery(
+                conversation,
+                plan_with,
+                order,
+                proactive=settings.proactive == "try",
+                is_particular=bool(answered or quick or authors or names.user_ids),
+            ),
         )
 
     async def _openids(self, names: Sequence[int | str]) -> dict[int | str, str]:

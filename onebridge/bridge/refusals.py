@@ -65,7 +65,7 @@ def refused(
         case PlatformError():
             platform |= _as_told(error)
             if retcode is None or error.act is Act.RATE_LIMITED:
-                code = RETCODES[error.act]
+                code = Retcode.REFUSED if error.lacks_right else RETCODES[error.act]
             wording = f"QQ {error.number}: {error.hint_zh} / {error}"
         case RateLimitedError():
             code = Retcode.BUSY

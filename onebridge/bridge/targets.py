@@ -82,12 +82,12 @@ class Targets:
             for identity in await self._store.find_identities(value, account=self._account):
                 if identity.kind in kinds:
                     return identity
-        else:
-            named = [Identity(self._account, kind, value) for kind in kinds]
-            known = await self._store.find_numbers(named)
-            for identity in named:
-                if identity in known:
-                    return identity
+        # The ids of the guild world are digits: no number of ours, they may be openids.
+        named = [Identity(self._account, kind, str(value)) for kind in kinds]
+        known = await self._store.find_numbers(named)
+        for identity in named:
+            if identity in known:
+                return identity
         raise ActionError(
             Retcode.UNKNOWN_TARGET,
             f"{param} {value} is unknown: this bot has never seen it. The platform tells ids only"

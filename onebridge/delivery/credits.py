@@ -187,8 +187,8 @@ def _answered(
     return None
 
 
-def choose(credits: Sequence[Credit], calls: int) -> list[str] | None:
-    """A reply id for each call, the first credit used up before the next; None if they fall short.
+def choose(credits: Sequence[Credit], calls: int) -> list[str]:
+    """A reply id for each call, the first credit used up before the next; fewer if they fall short.
 
     Args:
         credits: Best first, from ``order_candidates``.
@@ -196,5 +196,7 @@ def choose(credits: Sequence[Credit], calls: int) -> list[str] | None:
     """
     wanted: list[str] = []
     for credit in credits:
+        if len(wanted) == calls:
+            break
         wanted += [credit.reply_id] * min(credit.left, calls - len(wanted))
-    return wanted if len(wanted) == calls else None
+    return wanted

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from onebridge.delivery.credits import choose
+from onebridge.delivery.credits import MARGIN, choose
 from onebridge.delivery.lanes import Turn
 from onebridge.errors import ActionError, StoreError
 from onebridge.keys import Conversation
@@ -85,6 +85,8 @@ class Delivery(msgspec.Struct):
     order: Order
     proactive: bool
     """Whether it may go out without a credit."""
+    is_particular: bool = True
+    """Whether it prefers a credit to the newest, or looks different by whom it answers."""
     start_by: float = math.inf
     """Loop time after which it is not begun, nor waited for or repeated any more."""
     receipts: list[Receipt] = []
@@ -197,13 +199,21 @@ class Outbox:
         self, delivery: Delivery, refusals: frozenset[Act]
     ) -> tuple[SendPlan, Sequence[TakenCredit]]:
         """Plan with the credits there are, and reserve what the plan needs in one step."""
+        if not delivery.is_particular:
+            now = self._now()
+            plan = delivery.plan((), refusals)
+            taken = await self._store.take_newest(
+                delivery.conversation, len(plan.calls), now, open_until=now + MARGIN
+            )
+            if taken is not None:
+                return plan, taken
         while True:
             now = self._now()
             credits = delivery.order(
                 await self._store.open_credits(delivery.conversation, now), now
             )
             plan = delivery.plan(credits, refusals)
-            wanted = choose(credits, min(len(plan.calls), sum(one.left for one in credits))) or ()
+            wanted = choose(credits, len(plan.calls))
             if len(wanted) < len(plan.calls) and not delivery.proactive:
                 raise NoCreditError(len(plan.calls), len(wanted))
             if not wanted:

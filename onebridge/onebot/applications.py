@@ -196,7 +196,7 @@ class ApplicationLog:
                 logged = await self._read_log(self._cursor)
                 if logged:
                     self._pending_through = max(self._pending_through, logged[-1].log_seq)
-                    return [Entry(event) for event in logged]
+                    return [Entry.of(event) for event in logged]
                 # The log was trimmed; the ring may still have something newer.
                 self._cursor = newest
                 self._progress.skip_to(newest)

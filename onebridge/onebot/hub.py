@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response
 from onebridge.onebot.events import string_format
@@ -22,18 +24,20 @@ RING_EVENTS = 4096
 RING_BYTES = 32 * 1024 * 1024
 
 
-class Entry:
+class Entry(msgspec.Struct):
     """An event in the ring, with its serialisations."""
 
-    __slots__ = ("_string", "event", "kind", "lane", "log_seq", "time")
+    log_seq: int
+    time: float
+    kind: EventKind
+    lane: str
+    event: bytes
+    _string: bytes | None = None
 
-    def __init__(self, logged: LoggedEvent) -> None:
-        self.log_seq = logged.log_seq
-        self.time = logged.time
-        self.kind: EventKind = logged.kind
-        self.lane = logged.lane
-        self.event = logged.event
-        self._string: bytes | None = None
+    @classmethod
+    def of(cls, logged: LoggedEvent) -> "Entry":
+        """The entry of a durable event."""
+        return cls(logged.log_seq, logged.time, logged.kind, logged.lane, logged.event)
 
     def body(self, message_format: str) -> bytes:
         """The event's JSON with ``message`` as ``array`` or ``string``."""
@@ -68,11 +72,13 @@ class EventRing:
         """Add events that are durable, in log order, and wake whoever waits."""
         if not events:
             return
+        newest = self._newest
         for event in events:
-            assert event.log_seq > self._newest, "events are published in log order"
-            self._newest = event.log_seq
-            self._entries.append(Entry(event))
+            assert event.log_seq > newest, "events are published in log order"
+            newest = event.log_seq
             self._bytes += len(event.event)
+        self._newest = newest
+        self._entries.extend(map(Entry.of, events))
         while len(self._entries) > RING_EVENTS or (
             self._bytes > RING_BYTES and len(self._entries) > 1
         ):
@@ -150,7 +156,7 @@ class Bots(Protocol):
     async def infer(self, params: Mapping[str, Any]) -> Service | None:
         """The account that an action on a bare path means; None if that is ambiguous.
 
-        The only account, or the one that ``self_id``, ``group_id``, ``user_id`` or ``message_id``
-        of the params belongs to.
+        The only account, or the one that ``self_id``, ``group_id``, ``user_id``, ``message_id`` or
+        ``flag`` of the params belongs to.
         """
         ...

@@ -61,7 +61,8 @@ class Draw(NamedTuple):
     openid: str = ""
 
 
-# Method and path → calls, seconds; ``{}`` is an id. Section 7.1, in its order.
+# Method and path → calls, seconds; ``{}`` is an id. Section 7.1, in its order; lists of members and
+# their removal are newer than it (``group_calls.py``).
 _DOCUMENTED: tuple[tuple[str, str, int, float], ...] = (
     ("POST", "/v2/groups/{}/messages", 100, 1.0),
     ("POST", "/v2/users/{}/messages", 100, 1.0),
@@ -84,6 +85,9 @@ _DOCUMENTED: tuple[tuple[str, str, int, float], ...] = (
     ("POST", "/v2/groups/{}/approval_join_request/{}", 60, MINUTE),
     ("GET", "/v2/groups/{}/restrict_chat_setting", 30, MINUTE),
     ("POST", "/v2/groups/{}/restrict_chat_setting", 60, MINUTE),
+    ("GET", "/v2/groups/{}/members", 60, MINUTE),
+    ("GET", "/v2/groups/{}/members/{}", 0, MINUTE),
+    ("POST", "/v2/groups/{}/batch_remove_members", 30, MINUTE),
     ("GET", "/v2/groups/join_approval_strategy", 60, MINUTE),
     ("POST", "/v2/groups/join_approval_strategy", 60, MINUTE),
     ("PATCH", "/v2/groups/join_approval_strategy/{}", 60, MINUTE),

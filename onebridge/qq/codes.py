@@ -320,6 +320,9 @@ CODE_RULES: dict[int, CodeRule] = _rows(
 )
 """Code → rule. The token endpoint's own reading of 10004 and 1000xx is in ``token.py``."""
 
+NOT_OFFERED = frozenset({11253, 11254})
+"""The endpoint is not open to this bot at all, whatever it is asked about."""
+
 STATUS_RULES: dict[int, CodeRule] = {
     401: CodeRule(
         Act.REFRESH_TOKEN, True, True, "鉴权失败", "the platform refused the access token"

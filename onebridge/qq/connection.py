@@ -10,11 +10,9 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from onebridge.clock import Clock
-from onebridge.errors import GatewayError, MalformedPayloadError, OnebridgeError
+from onebridge.errors import MalformedPayloadError, OnebridgeError
 from onebridge.keys import AppId, Shard
 from onebridge.qq.session import (
     LOGIN_TIMEOUT,
@@ -28,19 +26,14 @@ from onebridge.qq.session import (
     SessionStarted,
     State,
 )
+from onebridge.qq.socket import GatewaySocket, SocketClosedError
 from onebridge.qq.wire import Frame, parse_frame
 from onebridge.store.records import Position
 from onebridge.supervision import pause
 
 E = TypeVar("E", bound=Exception)
 
-MAX_FRAME_BYTES = 16 * 1024 * 1024
-"""No limit is documented; quoted chat records can be large (qq-platform.md section 3.5)."""
-
-CONNECT_TIMEOUT = 10.0
 SEND_TIMEOUT = 10.0
-CLOSE_TIMEOUT = 2.0
-"""Seconds; a half-open peer never answers our close frame."""
 
 ROOM_TIMEOUT = 30.0
 """Seconds that intake may be full, or its store slow, before we hang up (design.md section 2)."""
@@ -108,28 +101,6 @@ class _HungUpError(Exception):
         self.hang_up = hang_up
 
 
-async def open_socket(url: str) -> ClientConnection:
-    """Connect to the gateway.
-
-    Raises:
-        GatewayError: It cannot be reached, or does not speak WebSocket.
-    """
-    try:
-        return await connect(
-            url,
-            compression=None,
-            max_size=MAX_FRAME_BYTES,
-            ping_interval=None,  # undocumented; the heartbeat is what counts
-            proxy=None,
-            open_timeout=CONNECT_TIMEOUT,
-            close_timeout=CLOSE_TIMEOUT,
-            user_agent_header="onebridge",
-        )
-    except (WebSocketException, OSError, ValueError, LookupError) as error:
-        # The last two: the URL, or a redirect to another, is none.
-        raise GatewayError(f"cannot connect to {url}: {error}") from error
-
-
 class Connection:
     """Carries one session for as long as the socket lasts.
 
@@ -148,7 +119,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: GatewaySocket,
         session: GatewaySession,
         sink: Sink,
         *,
@@ -180,10 +151,9 @@ class Connection:
         self._session.open(login, self._clock.monotonic())
         try:
             await self._converse()
-        except* ConnectionClosed as closed:
-            received = _first(closed).rcvd
-            if received is not None:
-                end = End(received.code, received.reason)
+        except* SocketClosedError as group:
+            closed = _first(group)
+            end = End(closed.code, closed.reason)
         except* _HungUpError as hung_up:
             hang_up = _first(hung_up).hang_up
             end = End(1000, hang_up.reason, hang_up)
@@ -213,7 +183,7 @@ class Connection:
                 await self._receive()
 
     async def _receive(self) -> None:
-        raw = await self._socket.recv(decode=False)
+        raw = await self._socket.receive()
         received_at = self._clock.now()
         try:
             frame = parse_frame(raw)
@@ -268,7 +238,7 @@ class Connection:
         match effect:
             case Send(payload):
                 async with asyncio.timeout(SEND_TIMEOUT):
-                    await self._socket.send(orjson.dumps(payload), text=True)
+                    await self._socket.send(orjson.dumps(payload))
             case HangUp():
                 raise _HungUpError(effect)
             case SessionStarted(position):

@@ -12,7 +12,7 @@ Delivery decides by ``act``, ``retryable`` and ``certain``, never by a code or a
 """
 
 from onebridge.errors import OnebridgeError
-from onebridge.qq.codes import STATUS_RULES, Act, CodeRule, code_rule
+from onebridge.qq.codes import NOT_OFFERED, STATUS_RULES, Act, CodeRule, code_rule
 
 __all__ = [
     "Act",
@@ -88,6 +88,16 @@ class PlatformError(OnebridgeError):
         self.certain = rule.certain
         self.hint_zh = rule.zh
         self.hint_en = rule.en
+
+    @property
+    def is_not_offered(self) -> bool:
+        """Whether the endpoint is closed to this bot, or does not exist, whatever is asked."""
+        return self.number in NOT_OFFERED or (not self.number and self.http_status in (404, 405))
+
+    @property
+    def lacks_right(self) -> bool:
+        """Whether the bot may not do this: no fault of the call, and none of the credentials."""
+        return self.act is Act.NO_PERMISSION or self.is_not_offered
 
     @property
     def number(self) -> int:

@@ -6,7 +6,7 @@ path.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -215,7 +215,7 @@ def _read_guild_message(
     author = Author(
         author_id,
         name=read_text(wire_author.get("username")),
-        role=_guild_role(roles),
+        role=guild_role(roles),
         is_bot=wire_author.get("bot") is True,
         union_openid=read_text(wire_author.get("union_openid")),
         avatar=read_text(wire_author.get("avatar")),
@@ -247,7 +247,8 @@ def _read_guild_message(
     )
 
 
-def _guild_role(roles: tuple[str, ...]) -> str:
+def guild_role(roles: Sequence[str]) -> str:
+    """owner, admin or member, by the ids of somebody's roles; empty if there are none."""
     for role_id, role in _GUILD_ROLES:
         if role_id in roles:
             return role

@@ -18,9 +18,8 @@ from onebridge.qq.connection import (
     Dispatch,
     Sink,
     Undecodable,
-    open_socket,
 )
-from onebridge.qq.errors import CredentialsError
+from onebridge.qq.errors import CredentialsError, PlatformError, PlatformUnreachableError
 from onebridge.qq.reconnect import Ending, Reconnect
 from onebridge.qq.session import GatewaySession, Login
 from onebridge.qq.shard import (
@@ -30,6 +29,7 @@ from onebridge.qq.shard import (
     ShardState,
     ShardStatus,
 )
+from onebridge.qq.socket import open_socket
 from onebridge.qq.token import AccessToken
 from onebridge.qq.wire import ALL_INTENTS, intent_names
 from onebridge.store.records import Position
@@ -109,6 +109,7 @@ class Gateway:
         self._stay_away = stay_away
         self._reconnect = Reconnect(backoff, intents, auto=auto_intents)
         self._session = GatewaySession()
+        self._info: GatewayInfo | None = None
         self._connection: Connection | None = None
         self._connects = 0
         self._was_ready = False
@@ -122,11 +123,15 @@ class Gateway:
         """What the shard is doing now."""
         session = self._session
         intents = self._reconnect.intents
+        state = self._state or ShardState(session.state.value)
+        if state is ShardState.READY and not self._was_ready:
+            # Until its position is durable, a session cannot be counted upon.
+            state = ShardState.IDENTIFYING
         last_event_at = self._connection.last_event_at if self._connection else 0.0
         return ShardStatus(
             account=self._account,
             shard=self._shard,
-            state=self._state or ShardState(session.state.value),
+            state=state,
             reason=self._reason,
             until=self._until,
             session_id=session.session_id,
@@ -195,7 +200,7 @@ class Gateway:
     async def _connect(self) -> tuple[float, str]:
         """One connection from start to end."""
         self._show(ShardState.CONNECTING)
-        info = await self._source.gateway()
+        info = await self._find_gateway()
         identifies = not self._session.will_resume
         if identifies:
             info = await self._await_session_start(info)
@@ -238,6 +243,25 @@ class Gateway:
         details = f"close code {end.code}" + (f", {end.words}" if end.words else "")
         reason = end.words if end.hang_up else f"{rule.words} ({details})"
         return self._reconnect.after(ending), reason
+
+    async def _find_gateway(self) -> GatewayInfo:
+        """Where to connect. A resume need not wait for a REST API that is down.
+
+        The documents say to ask again before each connection; but a session lasts only minutes
+        without one, so if there is no answer the last address has to do.
+        """
+        try:
+            self._info = await self._source.gateway()
+        except (PlatformError, PlatformUnreachableError) as error:
+            if self._info is None or not self._session.will_resume or not error.retryable:
+                raise
+            log.info(
+                "gateway.address_kept",
+                account=self._account,
+                shard=self._shard.id,
+                error=str(error),
+            )
+        return self._info
 
     async def _await_session_start(self, info: GatewayInfo) -> GatewayInfo:
         """Wait until a session may be started: within the day's budget and at our turn."""

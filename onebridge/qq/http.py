@@ -76,6 +76,20 @@ class Answer(NamedTuple):
         return orjson.loads(self.body) if self.body else None
 
 
+class Told(NamedTuple):
+    """What an answer that is no error says.
+
+    Attributes:
+        data: Its JSON; None if it had no body.
+        trace_id: What the platform's support asks for.
+        http_status: 202 where an audit is waited for, 204 where there is no body.
+    """
+
+    data: Any
+    trace_id: str
+    http_status: int
+
+
 @contextmanager
 def _mapped_failures(endpoint: str) -> Iterator[None]:
     """The one seam where aiohttp's exceptions become ours, the most specific class first."""

@@ -43,7 +43,8 @@ def _reaction(d: dict[str, Any]) -> Reaction:
     )
 
 
-def _join_request(d: dict[str, Any]) -> JoinRequest:
+def read_join_request(d: dict[str, Any]) -> JoinRequest:
+    """What somebody says who asks to be let in (section 6.8)."""
     asked = _at(d, "verify_info.review_qa_list")
     return JoinRequest(
         read_text(d.get("join_request_id")),
@@ -105,7 +106,7 @@ _JOIN_REQUEST = Layout(
     operator="invited_by",
     name="username",
     time="apply_at",
-    detail=_join_request,
+    detail=read_join_request,
     required=("member_openid", "join_request_id"),
 )
 _GUILD = Layout(None, guild="id", operator="op_user_id", required=("id",))

@@ -2,10 +2,14 @@
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 PLATFORM_ZONE = timezone(timedelta(hours=8))
 """Timestamps that name no zone are in the platform's own (all its examples are +08:00)."""
+
+LONGEST_TIME = 100
+"""Characters; Go's are the longest, with nanoseconds, zone and monotonic clock."""
 
 _GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})")
 
@@ -32,20 +36,26 @@ def read_time(value: Any, default: float) -> float:
     Source: qq-platform.md section 6, head.
     """
     if type(value) is str:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return _read_rare_time(value, default)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=PLATFORM_ZONE)
-        seconds = moment.timestamp()
-        return seconds if seconds > 0 else default  # Go's zero time is the year 1
+        # Longer texts are no times, and are not to fill the memory below.
+        return (_read_written_time(value) if len(value) <= LONGEST_TIME else 0.0) or default
     if type(value) is int or type(value) is float:
         return float(value) if 0 < value < 1e11 else default
     return default
 
 
-def _read_rare_time(value: str, default: float) -> float:
+@lru_cache(maxsize=256)  # what happens in one second is written alike
+def _read_written_time(value: str) -> float:
+    """Unix seconds; 0 if it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return _read_rare_time(value)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=PLATFORM_ZONE)
+    return max(0.0, moment.timestamp())  # Go's zero time is the year 1
+
+
+def _read_rare_time(value: str) -> float:
     found = _GO_TIME.match(value)
     if found is not None:
         # Go writes nanoseconds; six digits of a fraction are all that the parser takes.
@@ -53,8 +63,8 @@ def _read_rare_time(value: str, default: float) -> float:
         try:
             return datetime.fromisoformat(f"{clock_time}{zone}").timestamp()
         except ValueError:
-            return default
-    return float(read_int(value)) or default
+            return 0.0
+    return float(read_int(value))
 
 
 def read_url(value: Any) -> str:

@@ -6,9 +6,13 @@ Decides only; ``gateway.py`` waits. The first rule that fits wins:
 2. An intent is refused, and we may choose: return after 2 s without it.
 3. Identify is answered by nothing but a closed connection, three times in a row, and we may
    choose: the same. A refusal is also seen without its close code.
-4. Three connections in a row that lasted less than 5 s: one minute.
+4. Three connections in a row that lasted less than 5 s: one minute, or the longest pause that is
+   configured if that is less.
 5. We hung up on a connection that had lasted: return at once, or when the platform lets us.
 6. Else a pause that grows, no shorter than the close code asks for.
+
+Pauses that grow are a little shorter by chance, those that a close code or op 9 asks for a little
+longer, so that many shards do not return at once.
 
 Source: qq-platform.md sections 3.4 and 3.5; design.md section 8.
 """
@@ -25,6 +29,7 @@ QUICK = 5.0
 
 QUICK_LIMIT = 3
 QUICK_WAIT = 60.0
+"""Seconds at most to stay away after that many quick failures."""
 
 SHED_WAIT = 2.0
 """Seconds between two tries with fewer intents (design.md section 8)."""
@@ -106,19 +111,21 @@ class Reconnect:
             self._quick += 1
             if self._quick >= QUICK_LIMIT:
                 self._quick = 0
-                return max(QUICK_WAIT, rule.wait)
+                quick_wait = min(QUICK_WAIT, self._backoff.max_delay)
+                return self._backoff.asked_for(max(quick_wait, rule.wait, ending.wait))
         else:
             self._quick = 0
             if ending.hung_up and ending.was_ready:
-                return ending.wait
-        return max(self._backoff.next_delay(), rule.wait, ending.wait)
+                return self._backoff.asked_for(ending.wait)
+        asked_for = self._backoff.asked_for(max(rule.wait, ending.wait))
+        return max(self._backoff.next_delay(), asked_for)
 
     def after_failure(self, error: OnebridgeError) -> float:
         """Seconds to stay away after a connection that did not come about."""
         delay = self._backoff.next_delay()
         if isinstance(error, PlatformError | RateLimitedError) and error.retry_after is not None:
             delay = max(delay, error.retry_after)
-        return delay if error.retryable else max(delay, REFUSED_WAIT)
+        return delay if error.retryable else max(delay, self._backoff.asked_for(REFUSED_WAIT))
 
     def _shed_unanswered(self) -> bool:
         """Give up an intent on suspicion; once all are gone it was not the intents."""

@@ -29,7 +29,7 @@ from onebridge.qq.calls import (
     UploadMedia,
 )
 from onebridge.qq.errors import Act, PlatformError
-from onebridge.qq.http import Answer, Hosts, call_timeout, exchange
+from onebridge.qq.http import Answer, Hosts, Told, call_timeout, exchange
 from onebridge.qq.pacing import Pacer
 from onebridge.qq.parsing import read_int, read_text, read_time
 from onebridge.qq.routes import JSON, conversation_path, encode_json, encode_message, encode_upload
@@ -119,9 +119,10 @@ class QQRest:
         content_type, body = encode_message(call)
         path = conversation_path(call.conversation, "messages")
         draws = message_draws(call.conversation, proactive=call.reply is None)
-        data, trace_id = await self._call(
+        told = await self._call(
             "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
         )
+        data, trace_id = told.data, told.trace_id
         if not isinstance(data, dict):
             data = {}
         if _is_audit(data):
@@ -148,7 +149,7 @@ class QQRest:
         else:
             body = encode_upload(call)
         path = conversation_path(call.conversation, "files")
-        data, _ = await self._call("POST", path, body, timeout=self._upload_timeout)
+        data = (await self._call("POST", path, body, timeout=self._upload_timeout)).data
         file_info = read_text(data.get("file_info")) if isinstance(data, dict) else ""
         if not file_info:
             raise MalformedPayloadError("upload", "file_info", "a non-empty string", data)
@@ -224,16 +225,19 @@ class QQRest:
     async def request(
         self, method: str, path: str, json: Any = None, *, start_by: float | None = None
     ) -> Any:
-        """Any other endpoint.
+        """Any other endpoint; the JSON of its answer, None if it had no body. See ``ask``."""
+        return (await self.ask(method, path, json, start_by=start_by)).data
+
+    async def ask(
+        self, method: str, path: str, json: Any = None, *, start_by: float | None = None
+    ) -> Told:
+        """Any other endpoint, with all that came back.
 
         Args:
             method: HTTP method.
             path: Path with query, its ids quoted.
             json: Body; None sends none.
             start_by: Loop time until which it may wait for its budget; None: ``PATIENCE`` from now.
-
-        Returns:
-            The JSON of the answer; None if it had no body.
 
         Raises:
             RateLimitedError: Its budget has no room by then; it was not made.
@@ -242,7 +246,7 @@ class QQRest:
             CredentialsError: The credentials are rejected.
         """
         body = None if json is None else encode_json(json)
-        return (await self._call(method, path, body, start_by=start_by))[0]
+        return await self._call(method, path, body, start_by=start_by)
 
     async def _call(
         self,
@@ -255,8 +259,8 @@ class QQRest:
         draws: Sequence[Draw] | None = None,
         start_by: float | None = None,
         on_way: OnWay = lambda _: None,
-    ) -> tuple[Any, str]:
-        """One call that counts; → (JSON, trace id).
+    ) -> Told:
+        """One call that counts.
 
         It is made again with a new token if the old one is refused, once, and when its budgets are
         open again if it was one too many, until ``start_by``. Nothing has happened then, so that
@@ -335,8 +339,8 @@ def _audit_id(body: dict[str, Any]) -> str:
     return audit_id or UNKNOWN_AUDIT
 
 
-def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
-    """The JSON of a success, and its trace id; an accepted call that waits for an audit is one.
+def read_answer(endpoint: str, answer: Answer) -> Told:
+    """What a success tells; an accepted call that waits for an audit is one.
 
     Error bodies come in three shapes and with many a status, also 200 (qq-platform.md sections 1.4
     and 8.5).
@@ -357,13 +361,13 @@ def read_answer(endpoint: str, answer: Answer) -> tuple[Any, str]:
     message = ""
     if isinstance(data, dict):
         if _is_audit(data):
-            return data, trace_id or read_text(data.get("trace_id"))
+            return Told(data, trace_id or read_text(data.get("trace_id")), status)
         code = read_int(data.get("code"))
         err_code = read_int(data.get("err_code"))
         message = read_text(data.get("message"))
         trace_id = trace_id or read_text(data.get("trace_id"))
     if 200 <= status < 300 and not code and not err_code:
-        return data, trace_id
+        return Told(data, trace_id, status)
     raise PlatformError(
         endpoint,
         http_status=status,

@@ -47,6 +47,11 @@ def conversation_path(conversation: Conversation, *parts: str) -> str:
     return "/".join((path, *(quote(part, safe="!") for part in parts)))
 
 
+def endpoint(*parts: str) -> str:
+    """Path of any other endpoint, every part quoted: ``/guilds/{guild_id}/roles``."""
+    return "".join(f"/{quote(part, safe='@!')}" for part in parts)
+
+
 def message_body(call: PostMessage) -> dict[str, Any]:
     """The JSON body of a send, without absent keys: nulls are not accepted everywhere."""
     body: dict[str, Any] = {}

@@ -7,10 +7,11 @@ Rules:
 2. Two counters: ``received_seq`` is what heartbeats tell, ``confirmed_seq`` is where a resume
    begins. Only ``confirm`` moves the latter, once a dispatch is durable.
 3. A confirmation names the session that its dispatch came from; a late one for another session is
-   ignored.
+   ignored. It moves to what has come without a gap: of a replay that is out of order, the rest is
+   confirmed once RESUMED says that it is whole.
 4. A session is resumed until the platform says that it is gone (a close code, op 9), or until three
-   resumes in a row were not answered with RESUMED. Then it is dropped; the next connection
-   identifies.
+   resumes in a row brought nothing: neither RESUMED nor a missed dispatch. Then it is dropped; the
+   next connection identifies.
 5. A heartbeat that is not acknowledged before the next one is due ends the connection: it is half
    open. While intake is paused the deadline is suspended, since acknowledgements queue behind the
    dispatches that are not being read; heartbeats go on.
@@ -48,7 +49,7 @@ from onebridge.qq.wire import CloseRule, Frame, Op, close_rule
 from onebridge.store.records import Position
 
 MAX_RESUMES = 3
-"""Resumes in a row without RESUMED before the session is given up (hermes-agent#26025)."""
+"""Resumes in a row that bring nothing before the session is given up (hermes-agent#26025)."""
 
 DEFAULT_HEARTBEAT_INTERVAL = 45.0
 """Seconds, if Hello does not say; the documents' example."""
@@ -92,7 +93,10 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Deliver(msgspec.Struct, frozen=True):
-    """Hand this dispatch on; once it is durable, ``confirm(session_id, seq)``."""
+    """Hand this dispatch on; once it is durable, ``confirm(session_id, seq)``.
+
+    ``seq`` is its own, or less where an earlier one is still to come.
+    """
 
     frame: Frame
     session_id: str
@@ -134,6 +138,7 @@ class GatewaySession:
         self.session_id = position.session_id if position else ""
         self.received_seq = position.seq if position else 0
         self.confirmed_seq = self.received_seq
+        self._whole_seq = self.received_seq
         self._resumes = 0
         self._asked_again_for = 0
         self._skips_numbers = False
@@ -158,7 +163,7 @@ class GatewaySession:
         self._awaits_ack = False
         self._paused = False
         # Whatever came after the confirmed dispatch is sent again.
-        self.received_seq = self.confirmed_seq
+        self.received_seq = self._whole_seq = self.confirmed_seq
 
     def receive(self, frame: Frame, now: float) -> tuple[Effect, ...]:
         """A frame came in."""
@@ -225,6 +230,7 @@ class GatewaySession:
         if session_id == self.session_id and seq > self.confirmed_seq:
             self.confirmed_seq = seq
             self.received_seq = max(self.received_seq, seq)
+            self._whole_seq = max(self._whole_seq, seq)
 
     def close(self, code: int) -> CloseRule:
         """The connection is gone, by this close code (1006 if there was none).
@@ -248,17 +254,32 @@ class GatewaySession:
         if seq is not None and frame.t != "RESUMED" and self._misses_some_before(seq):
             reason = f"dispatch {self.received_seq + 1} did not come before {seq}"
             return (HangUp(reason, resume=True),)
-        if seq is not None and seq > self.received_seq:
-            self.received_seq = seq
         if frame.t == "RESUMED" and self.state is State.RESUMING:
             self.state = State.READY
             self._resumes = 0
             self._answer_due = math.inf
+            self._skips_numbers |= self._whole_seq < self._asked_again_for
+            self.received_seq = self._whole_seq = max(self.received_seq, seq or 0)
             return (SessionResumed(),)
         if self.state is State.RESUMING:
             self._answer_due = now + LOGIN_TIMEOUT
-        # Without `s` it confirms nothing that did not come before it.
-        return (Deliver(frame, self.session_id, self.received_seq if seq is None else seq),)
+            self._receive_missed(seq)
+        elif seq is not None and seq > self.received_seq:
+            self.received_seq = self._whole_seq = seq
+        # Without `s`, or repeated, it confirms nothing that did not come before it.
+        return (Deliver(frame, self.session_id, self._whole_seq),)
+
+    def _receive_missed(self, seq: int | None) -> None:
+        """A part of a replay, which may be mixed with what happens meanwhile."""
+        if seq is None or seq <= self.confirmed_seq:
+            return
+        # The platform knows the session: a connection that is lost now was no refusal.
+        self._resumes = 0
+        if seq == self._asked_again_for:
+            self._asked_again_for = 0
+        self.received_seq = max(self.received_seq, seq)
+        if seq == self._whole_seq + 1 or not self._whole_seq:
+            self._whole_seq = seq
 
     def _misses_some_before(self, seq: int) -> bool:
         """Whether a dispatch was skipped that resuming may bring.
@@ -270,9 +291,7 @@ class GatewaySession:
         expected = self.received_seq + 1
         if self._skips_numbers or not self.received_seq or seq <= expected:
             return False
-        if self._asked_again_for == expected:
-            self._skips_numbers = True
-        if self._skips_numbers or self.state is not State.READY:
+        if self.state is not State.READY:
             return False
         self._asked_again_for = expected
         return True
@@ -283,7 +302,7 @@ class GatewaySession:
             self._drop()
             return (HangUp("READY without a session id", resume=False),)
         self.session_id = session_id
-        self.received_seq = self.confirmed_seq = frame.s or 0
+        self.received_seq = self.confirmed_seq = self._whole_seq = frame.s or 0
         self._asked_again_for = 0
         self.state = State.READY
         self._resumes = 0
@@ -316,5 +335,5 @@ class GatewaySession:
 
     def _drop(self) -> None:
         self.session_id = ""
-        self.received_seq = self.confirmed_seq = 0
+        self.received_seq = self.confirmed_seq = self._whole_seq = 0
         self._resumes = 0

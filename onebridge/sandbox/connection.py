@@ -67,6 +67,17 @@ class Connection:
         self._closing = True
         self._ready.set()
 
+    def refuse(self, code: int, reason: str, *, says_op_9: bool = True) -> str:
+        """Identify or Resume is wrong: op 9, then the close that tells why (section 3.2).
+
+        Returns:
+            The refusal in one line.
+        """
+        if says_op_9:
+            self.send(b'{"op":9,"d":false}')
+        self.close(code, reason)
+        return f"{code} {reason}"
+
     async def hang_up(self, code: int, reason: str) -> None:
         """Close now, whatever is queued."""
         self._closing = True

@@ -178,7 +178,9 @@ class Control:
         if wanted.do == "inject":
             app_id = self._world.bot(wanted.app_id or None).app_id
             return {"connections": await self._gateway.inject(app_id, wanted.text)}
-        met = self._gateway.act(wanted.do, wanted.code, wanted.app_id, wanted.resumable)
+        met = self._gateway.act(
+            wanted.do, wanted.code, wanted.app_id, wanted.resumable, wanted.seconds
+        )
         return {"connections": met}
 
     async def clock(self, wanted: Advance) -> Json:

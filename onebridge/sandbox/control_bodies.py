@@ -56,14 +56,16 @@ class Recall(Struct, forbid_unknown_fields=True):
 class GatewayAct(Struct, forbid_unknown_fields=True):
     """``POST /control/gateway``: what to do to connections.
 
-    ``close`` (with ``code``), ``reconnect``, ``invalid_session`` (with ``resumable``), ``forget``
-    (sessions that wait to be resumed), ``inject`` (``text`` as it is, not numbered).
+    ``close`` (with ``code``), ``reconnect``, ``invalid_session`` (with ``resumable``), ``delay``
+    (nothing is written for ``seconds``, not even an ACK: half open), ``forget`` (sessions that wait
+    to be resumed), ``inject`` (``text`` as it is, not numbered).
     """
 
     do: str
     code: int = 4009
     app_id: str = ""
     resumable: bool = False
+    seconds: float = 0.0
     text: str = ""
 
 

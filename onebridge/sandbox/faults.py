@@ -20,6 +20,8 @@ rest       ``error`` (``status``, ``code``, ``err_code``, ``message``), ``delay`
            ``error`` with a ``Retry-After`` of ``retry_after`` seconds, if one is given
 webhook    ``drop`` (not delivered, as if lost), ``delay``, ``duplicate``
 =========  ======================================================================================
+
+At ``webhook`` there is ``lose_answer`` too: the first attempt is made, its answer gets lost.
 """
 
 from fnmatch import fnmatchcase
@@ -38,7 +40,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "resume": frozenset({"close", "invalid_session", "silent"}),
     "heartbeat": frozenset({"silent", "close", "reconnect", "invalid_session"}),
     "rest": frozenset({"error", "delay", "lose_response", "cut", "expire_token", "rate_limit"}),
-    "webhook": frozenset({"drop", "delay", "duplicate"}),
+    "webhook": frozenset({"drop", "delay", "duplicate", "lose_answer"}),
 }
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from onebridge.sandbox.events import guild_object
 from onebridge.sandbox.model import Guild, Json
-from onebridge.sandbox.places import guild_of, member_object, member_of, tell
+from onebridge.sandbox.places import bot_member_object, guild_of, member_object, member_of, tell
 from onebridge.sandbox.rest import Call, Reply, Rest
 from onebridge.sandbox.rules import RefusalError
 from onebridge.sandbox.world import World
@@ -68,8 +68,11 @@ class Guilds:
         return Reply(200, [member_object(self._world, guild.members[key]) for key in page])
 
     async def member(self, call: Call) -> Reply:
-        """``GET /guilds/{guild_id}/members/{user_id}``."""
-        found = member_of(self._guild(call), call.part("user_id"))
+        """``GET /guilds/{guild_id}/members/{user_id}``; the bot is one of them."""
+        guild = self._guild(call)
+        if call.part("user_id") == call.bot.user_id:
+            return Reply(200, bot_member_object(call.bot, guild))
+        found = member_of(guild, call.part("user_id"))
         return Reply(200, member_object(self._world, found))
 
     async def remove_member(self, call: Call) -> Reply:

@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 
 from onebridge.sandbox.connection import Connection
 from onebridge.sandbox.faults import Fault, Faults
+from onebridge.sandbox.logins import Login, Logins
 from onebridge.sandbox.model import ALL_INTENTS, Bot, Json
 from onebridge.sandbox.sessions import Session, is_shard
 from onebridge.sandbox.tokens import Tokens
@@ -61,6 +62,7 @@ class Gateway:
         self, world: World, tokens: Tokens, faults: Faults, settings: GatewaySettings
     ) -> None:
         self.settings = settings
+        self.logins = Logins()
         self._world = world
         self._tokens = tokens
         self._faults = faults
@@ -131,6 +133,8 @@ class Gateway:
                 self._ask_to_reconnect(connection)
             case "invalid_session":
                 self._invalidate(connection, fault.resumable)
+            case "delay":
+                connection.pause(fault.seconds)
             case _:
                 pass  # silence is the fault
 
@@ -157,13 +161,27 @@ class Gateway:
         """Every session, connected or waiting to be resumed."""
         return list(self._sessions.values())
 
-    def act(self, do: str, code: int = 4009, app_id: str = "", resumable: bool = False) -> int:
-        """Do something to connections now: ``close``, ``reconnect`` or ``invalid_session``.
+    def act(
+        self,
+        do: str,
+        code: int = 4009,
+        app_id: str = "",
+        resumable: bool = False,
+        seconds: float = 0.0,
+    ) -> int:
+        """Do something to connections now: see ``control_bodies.GatewayAct``.
 
         Returns:
             How many connections it met.
         """
-        fault = Fault(on="dispatch", do=do, code=code, resumable=resumable, message="on demand")
+        fault = Fault(
+            on="dispatch",
+            do=do,
+            code=code,
+            resumable=resumable,
+            seconds=seconds,
+            message="on demand",
+        )
         met = [
             connection
             for connection in self._connections
@@ -287,9 +305,9 @@ class Gateway:
             case 2 | 6 if not isinstance(frame.get("d"), dict):
                 connection.close(4002, "invalid payload")
             case 2:
-                self._identify(connection, frame["d"])
+                self.logins.add(self._identify(connection, frame["d"]))
             case 6:
-                self._resume(connection, frame["d"])
+                self.logins.add(self._resume(connection, frame["d"]))
             case _:
                 connection.close(4001, "invalid opcode")
 
@@ -301,47 +319,45 @@ class Gateway:
         else:
             self._enact(connection, fault)
 
-    def _refuse(self, connection: Connection, code: int, reason: str) -> None:
-        """Identify or Resume with wrong parameters: op 9, then the close that tells why (3.2)."""
-        connection.send(b'{"op":9,"d":false}')
-        connection.close(code, reason)
-
-    def _identify(self, connection: Connection, d: Json) -> None:
+    def _identify(self, connection: Connection, d: Json) -> Login:
         kind, _, value = str(d.get("token", "")).partition(" ")
         bot = self._tokens.bot_of(value) if kind == "QQBot" else None
         intents = d.get("intents")
         shard = d.get("shard", [0, 1])
+        session_id = refused = ""
         if bot is None:
-            connection.close(4004, "authentication failed")
+            refused = connection.refuse(4004, "authentication failed", says_op_9=False)
         elif fault := self._faults.hit("identify", app_id=bot.app_id):
+            refused = f"fault: {fault.do}"
             self._enact(connection, fault)
         elif type(intents) is not int or intents < 0 or intents & ~ALL_INTENTS:
-            connection.close(4013, "invalid intents")
+            refused = connection.refuse(4013, "invalid intents", says_op_9=False)
         elif intents & ~bot.intents:
-            connection.close(4014, "disallowed intents")
+            refused = connection.refuse(4014, "disallowed intents", says_op_9=False)
         elif not is_shard(shard):
-            connection.close(4010, "invalid shard")
+            refused = connection.refuse(4010, "invalid shard", says_op_9=False)
         elif not self._may_start(bot.app_id):
-            self._refuse(connection, 4008, "session start limit")
+            refused = connection.refuse(4008, "session start limit")
         else:
-            self._starts[bot.app_id].append(self._world.now)
-            self._prune()
-            session = Session(self._world.ids.uuid(), bot.app_id, intents, (shard[0], shard[1]))
-            self._sessions[session.id] = session
-            session.connection = connection
-            ready = {
-                "version": 1,
-                "session_id": session.id,
-                "user": {
-                    "id": bot.user_id,
-                    "username": bot.name,
-                    "bot": True,
-                    "status": 1,
-                },
-                "shard": shard,
-            }
-            connection.send(session.number("READY", "", msgspec.json.encode(ready)))
-            self._world.changes.publish("gateway", None)
+            session_id = self._begin(connection, bot, intents, (shard[0], shard[1]))
+        app_id = "" if bot is None else bot.app_id
+        return Login("identify", app_id, session_id, None, refused, self._world.now)
+
+    def _begin(self, connection: Connection, bot: Bot, intents: int, shard: tuple[int, int]) -> str:
+        self._starts[bot.app_id].append(self._world.now)
+        self._prune()
+        session = Session(self._world.ids.uuid(), bot.app_id, intents, shard)
+        self._sessions[session.id] = session
+        session.connection = connection
+        ready = {
+            "version": 1,
+            "session_id": session.id,
+            "user": {"id": bot.user_id, "username": bot.name, "bot": True, "status": 1},
+            "shard": shard,
+        }
+        connection.send(session.number("READY", "", msgspec.json.encode(ready)))
+        self._world.changes.publish("gateway", None)
+        return session.id
 
     def _may_start(self, app_id: str) -> bool:
         starts = self._recent_starts(app_id)
@@ -349,24 +365,26 @@ class Gateway:
         crowd = sum(1 for start in starts if start > since) if self.settings.identify_period else 0
         return len(starts) < self.settings.session_total and crowd < self.settings.max_concurrency
 
-    def _resume(self, connection: Connection, d: Json) -> None:
+    def _resume(self, connection: Connection, d: Json) -> Login:
         # One official client sends the bare token here (section 1.3).
         bot = self._tokens.bot_of(str(d.get("token", "")).removeprefix("QQBot "))
         session = self._sessions.get(str(d.get("session_id")))
         seq = d.get("seq")
         now = self._world.clock.monotonic()
+        refused = ""
         if bot is None:
-            connection.close(4004, "authentication failed")
+            refused = connection.refuse(4004, "authentication failed", says_op_9=False)
         elif fault := self._faults.hit("resume", app_id=bot.app_id):
+            refused = f"fault: {fault.do}"
             self._enact(connection, fault)
         elif (
             session is None
             or session.app_id != bot.app_id
             or (session.connection is None and self._is_over(session, now))
         ):
-            self._refuse(connection, 4006, "session no longer valid")
+            refused = connection.refuse(4006, "session no longer valid")
         elif type(seq) is not int or not session.covers(seq):
-            self._refuse(connection, 4007, "invalid seq")
+            refused = connection.refuse(4007, "invalid seq")
         else:
             if session.connection is not None:
                 session.connection.close(4009, "resumed elsewhere")
@@ -376,3 +394,5 @@ class Gateway:
                     connection.send(frame)
             connection.send(session.number("RESUMED", "", b'""'))
             self._world.changes.publish("gateway", None)
+        app_id = "" if bot is None else bot.app_id
+        return Login("resume", app_id, str(d.get("session_id")), seq, refused, self._world.now)

@@ -62,7 +62,7 @@ class Session:
         return index == ((int(event.guild_id) >> 22) % total if event.guild_id else 0)
 
     def number(self, event_type: str, event_id: str, payload: bytes) -> bytes:
-        """The next dispatch of this session; remembered for Resume."""
+        """The next dispatch of this session; events are remembered for Resume."""
         self.seq += 1
         outer = b'"id":"%b",' % event_id.encode() if event_id else b""
         frame = b'{%b"op":0,"s":%d,"t":"%b","d":%b}' % (
@@ -71,14 +71,15 @@ class Session:
             event_type.encode(),
             payload,
         )
-        self.history.append((self.seq, frame))
+        if event_type not in ("READY", "RESUMED"):
+            self.history.append((self.seq, frame))
         return frame
 
     def covers(self, seq: int) -> bool:
         """Whether the history reaches back to what follows ``seq``."""
         if not 0 <= seq <= self.seq:
             return False
-        return seq == self.seq or self.history[0][0] <= seq + 1
+        return len(self.history) < HISTORY or self.history[0][0] <= seq + 1
 
 
 def is_shard(shard: object) -> bool:

@@ -90,6 +90,10 @@ def state(world: World, gateway: Gateway, webhooks: Webhooks) -> Json:
             }
             for session in gateway.sessions()
         ],
+        "logins": {
+            **gateway.logins.accepted,
+            "newest": [plain(login) for login in gateway.logins.seen],
+        },
         "deliveries": [plain(delivery) for delivery in webhooks.deliveries],
         "limits": plain(world.limits),
         "gateway": plain(gateway.settings),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRIES = 3
 BACKLOG = 10_000
 SEED_BYTES = 32
 
@@ -45,10 +44,11 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 class WebhookSettings(msgspec.Struct):
-    """How callbacks are sent; times in seconds. Neither time is documented."""
+    """How callbacks are sent; times in seconds. Neither time is documented, three retries are."""
 
     timeout: float = 5.0
     retry_interval: float = 1.0
+    retries: int = 3
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -113,15 +113,20 @@ class Webhooks:
                 continue
             if fault is not None and fault.do == "delay":
                 await asyncio.sleep(fault.seconds)
-            await self._deliver(bot, event_id, body)
+            loses_answer = fault is not None and fault.do == "lose_answer"
+            await self._deliver(bot, event_id, body, loses_answer=loses_answer)
             if fault is not None and fault.do == "duplicate":
                 await self._deliver(bot, event_id, body)
 
-    async def _deliver(self, bot: Bot, event_id: str, body: bytes) -> None:
-        for attempt in range(RETRIES + 1):
+    async def _deliver(
+        self, bot: Bot, event_id: str, body: bytes, *, loses_answer: bool = False
+    ) -> None:
+        for attempt in range(self.settings.retries + 1):
             if attempt:
                 await asyncio.sleep(self.settings.retry_interval)
             status, answer = await self._post(bot, body, str(int(self._world.now)))
+            if loses_answer and attempt == 0:
+                status = 0
             self.deliveries.append(Delivery(bot.app_id, event_id, attempt, status))
             self._world.changes.publish("webhook", None)
             if status == 200 and answer.get("d") != 1:

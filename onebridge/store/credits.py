@@ -29,6 +29,9 @@ window, and older ones are no use while newer ones are there."""
 MOST_OPEN = 128
 """Rights to reply that are shown: each is good for several replies."""
 
+FEW_OPEN = 8
+"""Those that are looked at where any will do: nearly always enough, and quickly read."""
+
 # One row, since the interpreter lock is given up and taken back for each (rows.py). Numbers from
 # ?3 on are from before they wrapped, so older than all below.
 _OPEN = f"""
@@ -54,7 +57,7 @@ _OPEN = f"""
             json_extract(CAST(ids AS TEXT), '$[0][0]'), '{ReplyBy.MSG_ID.value}', author, time,
             closes_at, quota, 0, message_id, 0
         )) FROM messages WHERE message_id IN (
-            SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT {MOST_OPEN}
+            SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT ?4
         ))
 """  # noqa: S608 - numbers of ours
 
@@ -93,11 +96,14 @@ def grant(
 
 
 def open_credits(
-    connection: sqlite3.Connection, conversation: Conversation, now: float
+    connection: sqlite3.Connection,
+    conversation: Conversation,
+    now: float,
+    limit: int = MOST_OPEN,
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
     wrap = next_number(connection) or LARGEST + 1
-    used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap)).fetchone()
+    used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap, limit)).fetchone()
     rows: list[_Row] = [*_decode(used), *_decode(unused)]
     # Timestamps are whole seconds: among equals, the message that came later is the newer one.
     rows.sort(key=lambda row: (row[3], _age(row[7] or 0, wrap), row[8]), reverse=True)
@@ -188,6 +194,20 @@ def take_credits(
         given[reply_id] += 1
         reserved.append(TakenCredit(reply_id, by, last_seq + given[reply_id]))
     return reserved
+
+
+def take_newest(
+    database: Database, conversation: Conversation, count: int, now: float, open_until: float
+) -> list[TakenCredit] | None:
+    """Reserve replies of the newest credits, messages before events; all or none."""
+    shown = open_credits(database.connection, conversation, now, FEW_OPEN)
+    wanted: list[str] = []
+    for credit in sorted(shown, key=lambda one: one.by is ReplyBy.EVENT_ID):
+        if len(wanted) < count and credit.closes_at >= open_until:
+            wanted += [credit.reply_id] * min(credit.left, count - len(wanted))
+    if len(wanted) < count:
+        return None
+    return take_credits(database, conversation, wanted, now)
 
 
 def return_credits(

@@ -147,6 +147,25 @@ class CreditStore(Protocol):
         """Credits whose window is open and which have replies left, newest first."""
         ...
 
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        """Reserve replies of the newest credits, in one step and all or none.
+
+        Messages come before events, and each credit is used up before the next.
+
+        Args:
+            conversation: The chat.
+            count: How many replies.
+            now: Unix seconds by the platform's clock.
+            open_until: Credits that close before are left alone.
+
+        Returns:
+            One for each reply; None if they fall short among the few credits that are looked at,
+            so that ``open_credits`` may know of more.
+        """
+        ...
+
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
     ) -> list[TakenCredit] | None:

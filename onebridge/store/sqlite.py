@@ -223,6 +223,12 @@ class SqliteStore(Upkeep):
         """Credits that can be used, newest first."""
         return await self._read(credits.open_credits, conversation, now)
 
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        """Reserve replies of the newest credits."""
+        return await self._write(credits.take_newest, conversation, count, now, open_until)
+
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
     ) -> list[TakenCredit] | None:

@@ -52,6 +52,8 @@ class Who(msgspec.Struct, frozen=True):
 
 def own_openids_in(event: MessageEvent, known: Set[str]) -> Set[str]:
     """Everything that means the bot: what is known already, and what this event tells."""
+    if not event.mentions:
+        return known
     told = {mention.openid for mention in event.mentions if mention.is_you and mention.openid}
     return known | told if told else known
 

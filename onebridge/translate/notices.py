@@ -20,8 +20,10 @@ from onebridge.qq.events import (
     ManagementEvent,
     Reaction,
 )
+from onebridge.qq.parsing import read_int
 from onebridge.store.records import EventKind
 from onebridge.translate.flags import JoinFlag, write_flag
+from onebridge.translate.guilds import channel_info
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.shapes import GuildAs
 
@@ -74,12 +76,20 @@ def _own(notice_type: str, sub_type: str, shows: Shows = Shows.NOTHING) -> Form:
     return Form(notice_type, sub_type, own=True, shows=shows)
 
 
+def _channel_form(notice_type: str, sub_type: str, shows: Shows) -> Form:
+    return _own(notice_type, sub_type, shows)._replace(as_guild=notice_type)
+
+
 def _verbs(event_type: str, notice_type: str, *verbs: str) -> dict[str, Form]:
     return {f"{event_type}_{verb.upper()}": _own(notice_type, verb) for verb in verbs}
 
 
 _TOLD, _SAME = Operator.TOLD, Operator.SAME
 _RECALL = Form("group_recall", operator=_TOLD, as_guild="guild_channel_recall")
+_REACTION = Form("group_msg_emoji_like", as_guild="message_reactions_updated")
+
+NOBODY = "0"
+"""In go-cqhttp's form, for an id that is not told: it is read as a number."""
 
 FORMS: Mapping[str, Form] = {
     "FRIEND_ADD": Form("friend_add", shows=Shows.CHAT),
@@ -95,14 +105,14 @@ FORMS: Mapping[str, Form] = {
     "MESSAGE_DELETE": _RECALL,
     "PUBLIC_MESSAGE_DELETE": _RECALL,
     "DIRECT_MESSAGE_DELETE": Form("friend_recall"),
-    "MESSAGE_REACTION_ADD": Form("group_msg_emoji_like", "add"),
-    "MESSAGE_REACTION_REMOVE": Form("group_msg_emoji_like", "remove"),
+    "MESSAGE_REACTION_ADD": _REACTION._replace(sub_type="add"),
+    "MESSAGE_REACTION_REMOVE": _REACTION._replace(sub_type="remove"),
     "INTERACTION_CREATE": _own("interaction", "", Shows.CHAT),
     **_verbs("GUILD", "guild", "create", "update", "delete"),
     **_verbs("GUILD_MEMBER", "guild_member", "add", "update", "remove"),
-    "CHANNEL_CREATE": _own("channel_created", "create", Shows.CHAT),
-    "CHANNEL_UPDATE": _own("channel_updated", "update", Shows.CHAT),
-    "CHANNEL_DELETE": _own("channel_destroyed", "delete", Shows.ENDED),
+    "CHANNEL_CREATE": _channel_form("channel_created", "create", Shows.CHAT),
+    "CHANNEL_UPDATE": _channel_form("channel_updated", "update", Shows.CHAT),
+    "CHANNEL_DELETE": _channel_form("channel_destroyed", "delete", Shows.ENDED),
     **_verbs("FORUM_THREAD", "forum_thread", "create", "update", "delete"),
     **_verbs("FORUM_POST", "forum_post", "create", "delete"),
     **_verbs("FORUM_REPLY", "forum_reply", "create", "delete"),
@@ -214,7 +224,7 @@ def _notice(event: ManagementEvent, form: Form, facts: NoticeFacts) -> dict[str,
         body["likes"] = [{"emoji_id": event.detail.emoji_id, "count": 1}]
         body["is_add"] = form.sub_type == "add"
     elif isinstance(event.detail, ChannelInfo):
-        body |= _channel(event, form, event.detail)
+        body |= _channel(event, form)
     if form.own:
         body["data"] = _data(event)
     return body
@@ -240,29 +250,53 @@ def _guild_notice(event: ManagementEvent, form: Form, facts: NoticeFacts) -> dic
     """go-cqhttp's form of a channel's event, in which every id is text; None if it has none."""
     if facts.guild_as != "guild" or event.conversation is None:
         return None
-    name = form.as_guild or (form.notice_type if isinstance(event.detail, ChannelInfo) else "")
-    if not name:
+    if not form.as_guild:
         return None
     body: dict[str, Any] = {
-        "notice_type": name,
+        "notice_type": form.as_guild,
         "guild_id": event.guild_id,
         "channel_id": event.conversation.openid,
-        "user_id": event.person or event.operator,
-        "operator_id": event.operator,
+        "user_id": event.person or event.operator or NOBODY,
         "self_tiny_id": facts.self_user,
     }
+    if isinstance(event.detail, Reaction):
+        body |= _reactions(event.detail, form, event.person in facts.own_openids)
+    else:
+        body["operator_id"] = event.operator or NOBODY
     if isinstance(event.detail, ChannelInfo):
-        body |= _channel(event, form, event.detail)
+        body |= _channel(event, form)
     elif facts.message_id:
         body["message_id"] = str(facts.message_id)
     return body
 
 
+def comment_of(asked: JoinRequest) -> str:
+    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
+    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
+    return asked.message or answers
+
+
+def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
+    """What go-cqhttp lists of a message, as far as the event tells: the one that changed."""
+    is_add = form.sub_type == "add"
+    return {
+        "message_sender_id": NOBODY,
+        "current_reactions": [
+            {
+                "emoji_id": reaction.emoji_id,
+                "emoji_index": read_int(reaction.emoji_id),
+                "emoji_type": reaction.emoji_type,
+                "emoji_name": "",
+                "count": int(is_add),
+                "clicked": is_add and is_own,
+            }
+        ],
+    }
+
+
 def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> Notice:
-    """A join request; questions and answers in the lines that go-cqhttp's users parse."""
     assert event.conversation is not None, "people ask to join a group"
     group = event.conversation.openid
-    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
     return Notice(
         int(event.timestamp),
         facts.self_id,
@@ -272,7 +306,7 @@ def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> 
             "sub_type": "add",
             "group_id": facts.numbers[Identity(event.account, IdKind.GROUP, group)],
             "user_id": _number(event.person, event.account, facts),
-            "comment": asked.message or answers,
+            "comment": comment_of(asked),
             "flag": write_flag(JoinFlag(group, event.person, asked.request_id)),
             "invitor_id": _number(event.operator, event.account, facts),
             "qq": _origin(event),
@@ -304,15 +338,12 @@ def _data(event: ManagementEvent) -> dict[str, Any]:
     return event.payload
 
 
-def _channel(event: ManagementEvent, form: Form, channel: ChannelInfo) -> dict[str, Any]:
-    assert event.conversation is not None, "a channel has an id"
-    info = {
-        "owner_guild_id": event.guild_id,
-        "channel_id": event.conversation.openid,
-        "channel_type": channel.kind,
-        "channel_name": channel.name,
-    }
-    return {"new_info" if form.sub_type == "update" else "channel_info": info}
+def _channel(event: ManagementEvent, form: Form) -> dict[str, Any]:
+    """A channel in go-cqhttp's shape; of what it was before, only what cannot change is told."""
+    info = channel_info(event.payload)
+    if form.sub_type != "update":
+        return {"channel_info": info}
+    return {"old_info": {**info, "channel_name": ""}, "new_info": info}
 
 
 def _origin(event: ManagementEvent) -> QQInfo:

@@ -5,6 +5,7 @@ resolves them all at once, and hands the answers to the functions that make valu
 """
 
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 
 import msgspec
 
@@ -125,7 +126,7 @@ def identities_in(event: MessageEvent, own_openids: Set[str]) -> tuple[Identity,
     if event.author.openid not in own_openids:
         found.append(_person(event))
     if row.chat is not None:
-        found.append(Identity(account, row.chat, chat_openid))
+        found.append(_identity(account, row.chat, chat_openid))
     if event.guild_id:
         found.append(Identity(account, IdKind.GUILD, event.guild_id))
     if event.mentions or event.quote is not None or "<" in event.content:
@@ -154,12 +155,12 @@ def to_onebot(
     is_own = author.openid in resolved.own_openids
     return shape(
         Said(
-            conversation=conversation,
-            self_id=resolved.self_id,
-            message_id=resolved.message_id,
-            user_id=_number_of(_person(event), resolved),
-            time=event.timestamp,
-            segments=message_segments(
+            conversation,
+            resolved.self_id,
+            resolved.message_id,
+            _number_of(_person(event), resolved),
+            event.timestamp,
+            message_segments(
                 event,
                 _who(event, resolved, settings.guild_as),
                 reply_to=resolved.reply_to,
@@ -167,7 +168,7 @@ def to_onebot(
                 strip_slash=settings.strip_slash,
                 record=resolved.record,
             ),
-            nickname=author.name or shown_name(resolved.author_name, author.openid),
+            author.name or shown_name(resolved.author_name, author.openid),
             post_type="message_sent" if is_own else "message",
             chat_id=_chat_id(resolved, conversation),
             target_id=resolved.self_id,
@@ -331,7 +332,12 @@ def _role_of(author: Author) -> str:
 
 
 def _person(event: MessageEvent) -> Identity:
-    return Identity(event.account, IdKind.USER, event.author.openid)
+    return _identity(event.account, IdKind.USER, event.author.openid)
+
+
+@lru_cache(maxsize=4096)  # each event asks several times for the same two, as does the next one
+def _identity(account: AppId, kind: IdKind, openid: str) -> Identity:
+    return Identity(account, kind, openid)
 
 
 def _number_of(someone: Identity, resolved: Resolved) -> int:
@@ -341,7 +347,7 @@ def _number_of(someone: Identity, resolved: Resolved) -> int:
 
 
 def _is_bot(author: Identity) -> bool:
-    return author == bot_identity(author.account)
+    return author.openid == author.account and author.kind is IdKind.USER
 
 
 def _quoted_author(event: MessageEvent) -> Identity | None:
@@ -378,7 +384,7 @@ def _name_of(quoted: Identity, event: MessageEvent, resolved: Resolved) -> str:
 def _chat_id(resolved: Resolved, conversation: Conversation) -> int:
     account, scene, openid = conversation
     kind = SCENES[scene].chat
-    return 0 if kind is None else resolved.numbers[Identity(account, kind, openid)]
+    return 0 if kind is None else resolved.numbers[_identity(account, kind, openid)]
 
 
 def _who(event: MessageEvent, resolved: Resolved, guild_as: GuildAs) -> Who:

@@ -40,7 +40,7 @@ def sightings_of(
     """Whom and what an event shows to be there, to have come, or to be gone."""
     form, place = FORMS.get(event.event_type), event.conversation
     if isinstance(event.detail, JoinRequest) and not event.detail.is_decided:
-        return _asker(event), None
+        return _asker(event), ConversationSighting(place, event.timestamp) if place else None
     if form is None or place is None or form.shows is Shows.NOTHING:
         return (), None
     if isinstance(event.detail, ChannelInfo):

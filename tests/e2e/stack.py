@@ -161,6 +161,10 @@ class Platform:
         listed = self.ask("/control/state")["sessions"]
         return {session["session_id"]: session["connected"] for session in listed}
 
+    def logins(self, kind: str) -> int:
+        """How many ``identify`` or ``resume`` it has accepted."""
+        return int(self.ask("/control/state")["logins"][kind])
+
 
 class Bridge:
     """A bridge on that platform; killed and started again, it is the same one."""

@@ -117,7 +117,9 @@ def test_links_lead_somewhere(path: Path) -> None:
         ("docs/start.md", "docs/start.zh-CN.md"),
         ("docs/frameworks.md", "docs/frameworks.zh-CN.md"),
         ("docs/webhook.md", "docs/webhook.zh-CN.md"),
+        ("docs/connections.md", "docs/connections.zh-CN.md"),
         ("docs/sandbox.md", "docs/sandbox.zh-CN.md"),
+        ("docs/guilds.md", "docs/guilds.zh-CN.md"),
     ],
 )
 def test_both_languages_say_the_same(english: str, chinese: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from onebridge.bridge.actions.rows import (
     FLAG,
     GROUP,
+    IGNORED_CACHE,
     INTEGER,
     NO_CACHE,
     TEXT,
@@ -19,7 +20,11 @@ from onebridge.bridge.actions.rows import (
 from onebridge.bridge.sending import Call
 
 GROUP_SHAPE = record(
-    group_id=INTEGER, group_name=TEXT, member_count=INTEGER, max_member_count=INTEGER
+    group_id=INTEGER,
+    group_name=TEXT,
+    member_count=INTEGER,
+    max_member_count=INTEGER,
+    group_memo=TEXT,
 )
 MEMBER = record(
     group_id=INTEGER,
@@ -48,8 +53,9 @@ AT_ALL_REMAIN = record(
 
 
 async def get_group_info(context: Context, _call: Call, params: Params) -> dict[str, Any]:
-    """A group seen before."""
-    return await context.people.group(await context.targets.group(params["group_id"]))
+    """A group seen before; its name and size from the platform where it tells this bot."""
+    group = await context.targets.group(params["group_id"])
+    return await context.people.group(group, again=params["no_cache"])
 
 
 async def get_group_list(context: Context, _call: Call, _params: Params) -> list[dict[str, Any]]:
@@ -61,26 +67,35 @@ async def get_group_member_info(context: Context, _call: Call, params: Params) -
     """A member seen in a group; the bot is one of every group."""
     group = await context.targets.group(params["group_id"])
     if context.is_self(params["user_id"]):
-        return await context.people.self_as_member(group)
+        return await context.people.self_as_member(group, again=params["no_cache"])
     person = await context.targets.person(params["user_id"])
-    return await context.people.member(group, person)
+    return await context.people.member(group, person, again=params["no_cache"])
 
 
 async def get_group_member_list(
     context: Context, _call: Call, params: Params
 ) -> list[dict[str, Any]]:
-    """Members seen in a group, the bot among them."""
-    return await context.people.members(await context.targets.group(params["group_id"]))
+    """Members seen in a group, the bot among them, and those whom the platform tells."""
+    group = await context.targets.group(params["group_id"])
+    return await context.people.members(group, again=params["no_cache"])
 
 
 ROWS = (
-    Row("get_group_info", get_group_info, (GROUP, NO_CACHE), "A group seen before.", GROUP_SHAPE),
-    Row("get_group_info_ex", get_group_info, (GROUP,), "As `get_group_info`.", GROUP_SHAPE),
-    Row("get_group_detail_info", get_group_info, (GROUP,), "As `get_group_info`.", GROUP_SHAPE),
+    Row(
+        "get_group_info",
+        get_group_info,
+        (GROUP, NO_CACHE),
+        "A group seen before; name and size from the platform where it tells this bot.",
+        GROUP_SHAPE,
+    ),
+    *(
+        Row(name, get_group_info, (GROUP, NO_CACHE), "As `get_group_info`.", GROUP_SHAPE)
+        for name in ("get_group_info_ex", "get_group_detail_info")
+    ),
     Row(
         "get_group_list",
         get_group_list,
-        (NO_CACHE,),
+        (IGNORED_CACHE,),
         "Groups and channels seen.",
         listed(GROUP_SHAPE),
     ),
@@ -88,14 +103,14 @@ ROWS = (
         "get_group_member_info",
         get_group_member_info,
         (GROUP, USER, NO_CACHE),
-        "A member seen in a group.",
+        "A member seen in a group, or told by the platform.",
         MEMBER,
     ),
     Row(
         "get_group_member_list",
         get_group_member_list,
         (GROUP, NO_CACHE),
-        "Members seen in a group.",
+        "Members seen in a group, or told by the platform; the bot is always among them.",
         listed(MEMBER),
     ),
     Row(

@@ -32,13 +32,13 @@ NO_LIKES = Reason(
     "官方机器人不能点赞，也看不到点赞",
     "bots of the official platform cannot like profiles, nor see who did",
 )
-NO_KICK = Reason(
-    "官方平台没有踢出 QQ 群成员的接口",
-    "the official platform has no call that removes somebody from a QQ group",
-)
 NO_WHOLE_BAN = Reason(
     "官方平台没有全员禁言的接口，QQ 群只能禁言单个成员",
     "the official platform has no call that mutes a whole QQ group, only single members",
+)
+NO_INVITATIONS = Reason(
+    "官方平台没有入群邀请：机器人由群成员直接添加",
+    "the official platform asks no bot whether it wants to be in a group; members just add it",
 )
 NO_ANONYMOUS = Reason("官方平台没有匿名聊天", "the official platform has no anonymous chat")
 NO_GROUP_SETTINGS = Reason(
@@ -62,6 +62,20 @@ NO_HONOURS = Reason(
 NO_NOTICES = Reason(
     "官方平台没有 QQ 群公告的接口",
     "the official platform has no calls for notices of QQ groups",
+)
+NO_NOTICE_LIST = Reason(
+    "官方平台没有读取公告的接口，频道公告只能发布和撤下",
+    "the official platform has no call that lists notices; those of channels can be published and"
+    " withdrawn",
+)
+NO_REACTIONS = Reason(
+    "官方平台只有频道消息可以贴表情，QQ 群、单聊和频道私信不行",
+    "on the official platform only messages of channels take reactions: not those of QQ groups and"
+    " private chats",
+)
+NO_PINS = Reason(
+    "官方平台只有频道消息可以设为精华，QQ 群消息不行",
+    "on the official platform only messages of channels can be pinned, not those of QQ groups",
 )
 NO_FILE_STORE = Reason(
     "官方平台没有群文件管理的接口，机器人只能把文件作为消息发送",
@@ -95,16 +109,12 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "get_profile_like_me",
         "get_profile_like_count",
     ),
-    NO_KICK: ("set_group_kick", "set_group_kick_members", "batch_delete_group_member"),
-    NO_WHOLE_BAN: ("set_group_whole_ban",),
     NO_ANONYMOUS: (
         "set_group_anonymous",
         "set_group_anonymous_ban",
     ),
     NO_GROUP_SETTINGS: (
-        "set_group_admin",
         "set_group_card",
-        "set_group_name",
         "set_group_special_title",
         "set_group_portrait",
         "set_group_remark",
@@ -121,7 +131,6 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
     ),
     NO_LEAVING: ("set_group_leave",),
     NO_FRIEND_REQUESTS: (
-        "set_friend_add_request",
         "set_doubt_friends_add_request",
         "delete_friend",
         "delete_unidirectional_friend",
@@ -133,12 +142,7 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "send_group_sign",
         "set_group_sign",
     ),
-    NO_NOTICES: (
-        "_get_group_notice",
-        "_send_group_notice",
-        "_del_group_notice",
-        "_delete_group_notice",
-    ),
+    NO_NOTICE_LIST: ("_get_group_notice", "get_group_notice"),
     NO_FILE_STORE: (
         "delete_group_file",
         "create_group_file_folder",

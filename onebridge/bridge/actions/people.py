@@ -3,8 +3,8 @@
 from typing import Any
 
 from onebridge.bridge.actions.rows import (
+    IGNORED_CACHE,
     INTEGER,
-    NO_CACHE,
     TEXT,
     USER,
     Context,
@@ -66,12 +66,16 @@ async def get_friends_with_category(
 ROWS = (
     Row("get_login_info", get_login_info, (), "The bot itself.", ACCOUNT),
     Row(
-        "get_stranger_info", get_stranger_info, (USER, NO_CACHE), "A person seen before.", STRANGER
+        "get_stranger_info",
+        get_stranger_info,
+        (USER, IGNORED_CACHE),
+        "A person seen before.",
+        STRANGER,
     ),
     Row(
         "get_friend_list",
         get_friend_list,
-        (NO_CACHE,),
+        (IGNORED_CACHE,),
         "Everybody with a private chat.",
         listed(FRIEND),
     ),

@@ -5,19 +5,22 @@ the JSON schema of what it answers. ``table.py`` joins them; the dispatcher, the
 ``docs/reference/actions.md`` and ``get_supported_actions`` read nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from onebridge.bridge.administration import Administration
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
 from onebridge.bridge.targets import Targets
+from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
 from onebridge.qq.rest import QQRest
 from onebridge.store.ports import Store
+from onebridge.translate.shapes import GuildAs
 
 Params = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -25,6 +28,11 @@ Schema = Mapping[str, Any]
 
 class Self(Protocol):
     """The bot, as its actions need it."""
+
+    @property
+    def account(self) -> AppId:
+        """Key of the account."""
+        ...
 
     @property
     def self_id(self) -> int:
@@ -41,13 +49,24 @@ class Self(Protocol):
         """What the guild world calls it."""
         ...
 
+    @property
+    def avatar(self) -> str:
+        """Address of its picture; empty if the platform did not tell."""
+        ...
+
+    @property
+    def own_openids(self) -> Set[str]:
+        """Everything that the platform calls it, as far as that is known."""
+        ...
+
 
 class Context(msgspec.Struct, frozen=True):
     """What the handlers of one account's actions work with.
 
     Attributes:
         bot: The bot itself.
-        people: Answers about people and groups, from the store.
+        people: Answers about people and groups.
+        administration: What the bot does as an administrator.
         messaging: Sending, recalling, looking up.
         targets: From ids to conversations and people.
         quick: Quick operations.
@@ -55,11 +74,13 @@ class Context(msgspec.Struct, frozen=True):
         store: What was seen.
         status: What ``get_status`` answers.
         reconnect: Connects to the platform anew, after so many seconds.
+        now: The time by the platform's clock, in Unix seconds.
         app_name: What ``get_version_info`` says, unless a connection has its own.
     """
 
     bot: Self
     people: People
+    administration: Administration
     messaging: Messaging
     targets: Targets
     quick: QuickOperations
@@ -67,10 +88,11 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     status: Callable[[], dict[str, Any]]
     reconnect: Callable[[float], None]
+    now: Callable[[], float]
     app_name: str = "onebridge"
 
     @property
-    def guild_as(self) -> str:
+    def guild_as(self) -> GuildAs:
         """How channels are shown: as groups, or as go-cqhttp's guilds."""
         return self.messaging.settings.guild_as
 
@@ -127,7 +149,12 @@ class Row(NamedTuple):
 USER = Param("user_id", ID, required=True, doc="A person.")
 GROUP = Param("group_id", ID, required=True, doc="A group, or a channel shown as one.")
 MESSAGE_ID = Param("message_id", INT, required=True, doc="A message's number.")
-NO_CACHE = Param("no_cache", BOOL, default=False, doc="Accepted; answers always come from memory.")
+NO_CACHE = Param(
+    "no_cache", BOOL, default=False, doc="Ask the platform anew, where it tells this bot."
+)
+IGNORED_CACHE = Param(
+    "no_cache", BOOL, default=False, doc="Accepted; the answer always comes from memory."
+)
 MESSAGE_PARAMS = (
     Param("message", MESSAGE, required=True, doc="What to send."),
     Param("auto_escape", BOOL, default=False, doc="Send a string as it is, without CQ codes."),

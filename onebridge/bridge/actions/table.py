@@ -2,7 +2,21 @@
 
 from collections.abc import Mapping
 
-from onebridge.bridge.actions import extras, files, forwards, groups, guilds, messages, people
+from onebridge.bridge.actions import (
+    administration,
+    boards,
+    contacts,
+    extras,
+    files,
+    forwards,
+    groups,
+    guilds,
+    lookups,
+    messages,
+    people,
+    platform,
+    reactions,
+)
 from onebridge.bridge.actions.rows import TEXT, Context, Params, Row, listed
 from onebridge.bridge.sending import Call
 
@@ -16,9 +30,15 @@ ROWS = (
     *messages.ROWS,
     *forwards.ROWS,
     *people.ROWS,
+    *contacts.ROWS,
     *groups.ROWS,
+    *administration.ROWS,
     *files.ROWS,
     *guilds.ROWS,
+    *reactions.ROWS,
+    *boards.ROWS,
+    *lookups.ROWS,
+    *platform.ROWS,
     *extras.ROWS,
     Row("get_supported_actions", get_supported_actions, (), "Names of all actions.", listed(TEXT)),
 )

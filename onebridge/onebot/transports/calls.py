@@ -12,6 +12,11 @@ from onebridge.onebot.hub import Service
 log = get_logger(__name__)
 
 
+VERSION_ACTIONS = frozenset(
+    {"get_version_info", "get_version_info_async", "get_version_info_rate_limited"}
+)
+
+
 class CallLimits(NamedTuple):
     """How much one connection may have open before it is not read any more.
 
@@ -49,7 +54,7 @@ async def perform(service: Service, request: Request, app_name: str | None = Non
         )
     if (
         app_name is not None
-        and request.action == "get_version_info"
+        and request.action in VERSION_ACTIONS
         and isinstance(response.data, dict)
     ):
         response.data = {**response.data, "app_name": app_name}

@@ -4,14 +4,20 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from onebridge.clock import Clock
 from onebridge.config import ServerSettings
 from onebridge.errors import UnauthorizedError
-from onebridge.observability import counters
+from onebridge.observability import Seldom, counters, get_logger
 from onebridge.onebot.actions import Response, Retcode, fail
 from onebridge.onebot.auth import allows_origin, check_token, refuse_origin
 from onebridge.onebot.frames import encode_answer
 
+log = get_logger(__name__)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REFUSALS_LOGGED_EVERY = 60.0
+"""Seconds between two log entries for one kind of refusal."""
 
 ALLOWED_METHODS = "GET, POST, OPTIONS"
 
@@ -33,9 +39,11 @@ class Gate:
 
     Args:
         settings: Access token, allowed origins and the address listened on.
+        clock: For the time between log entries.
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, clock: Clock) -> None:
+        self._seldom = Seldom(REFUSALS_LOGGED_EVERY, clock)
         self._token = settings.access_token
         self._origins = settings.allowed_origins
         self._host = settings.host
@@ -58,14 +66,22 @@ class Gate:
             has_token=bool(self._token) and unauthorized is None,
         )
         if reason is not None:
-            counters["server.origin_refused"] += 1
-            return json_response(fail(Retcode.TOKEN_WRONG, reason), 403)
+            return self._refuse(request, "server.origin_refused", Retcode.TOKEN_WRONG, reason)
         if unauthorized is not None:
-            counters["server.unauthorized"] += 1
             missing = unauthorized.missing
             retcode = Retcode.TOKEN_MISSING if missing else Retcode.TOKEN_WRONG
-            return json_response(fail(retcode, str(unauthorized)), 401 if missing else 403)
+            return self._refuse(request, "server.unauthorized", retcode, str(unauthorized))
         return None
+
+    def _refuse(
+        self, request: web.Request, event: str, retcode: Retcode, reason: str
+    ) -> web.Response:
+        """Frameworks seldom show why they were refused, so the log does."""
+        counters[event] += 1
+        if self._seldom.allows((event, retcode)):
+            log.warning(event, reason=reason[:300], peer=request.remote, so_far=counters[event])
+        status = 401 if retcode is Retcode.TOKEN_MISSING else 403
+        return json_response(fail(retcode, reason), status)
 
     def guard(self, handler: Handler) -> Handler:
         """A handler that only sees requests which may go on."""

@@ -1,14 +1,16 @@
 """Actions over HTTP (onebot11.md section 1.2)."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from onebridge.errors import ActionError, StoreError
+from onebridge.observability import counters
 from onebridge.onebot.actions import Request, Response, Retcode, fail, fail_with
-from onebridge.onebot.frames import decode_json, read_frame
+from onebridge.onebot.frames import MAX_FRAME, decode_json, read_frame
 from onebridge.onebot.hub import Bots, Service
 from onebridge.onebot.transports.calls import answer_body, perform
 from onebridge.onebot.transports.gate import ALLOWED_METHODS, Gate, body_response, json_response
@@ -19,11 +21,27 @@ NO_ACTION = 'name an action: /{action}, or POST / with {"action": ..., "params":
 FORM = "application/x-www-form-urlencoded"
 
 
+class HttpLimits(NamedTuple):
+    """What the clients of the HTTP API may cost.
+
+    Attributes:
+        requests: In progress at once, over all connections; more are refused.
+        body: Seconds that a body may take to arrive: 64 MiB over a slow line, but not for ever.
+    """
+
+    requests: int = 1024
+    body: float = 120.0
+
+
+HTTP_LIMITS = HttpLimits()
+
+
 class UnreadableBodyError(Exception):
     """A body that has no params in it.
 
     Attributes:
-        status: 400 if it is broken, 406 if its type is not taken.
+        status: 400 if it is broken, 406 if its type is not taken, 408 or 413 if it takes too long
+            or is too large.
         reason: What is wrong.
     """
 
@@ -36,8 +54,9 @@ class UnreadableBodyError(Exception):
 def read_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Params of a query or form: texts, of equal names the last.
 
-    A text that is a JSON object, or an array of objects, is taken as such: that is how messages and
-    nodes are written there (onebot11.md section 1.7). ``access_token`` is not a param.
+    A text that is a segment in JSON, or an array of segments, is taken as such: that is how
+    messages and nodes are written there (onebot11.md section 1.7). Other JSON stays text, which
+    actions that want an object read themselves. ``access_token`` is not a param.
     """
     return {name: _structure(value) for name, value in pairs if name != "access_token"}
 
@@ -77,13 +96,23 @@ class HttpActions:
         gate: Origins and the access token.
         updates: Serves ``get_updates``, the one action that is HTTP's own.
         app_name: What ``get_version_info`` says here, if that is configured.
+        limits: See ``HttpLimits``.
     """
 
-    def __init__(self, bots: Bots, gate: Gate, updates: Updates, app_name: str | None) -> None:
+    def __init__(
+        self,
+        bots: Bots,
+        gate: Gate,
+        updates: Updates,
+        app_name: str | None,
+        limits: HttpLimits = HTTP_LIMITS,
+    ) -> None:
         self._bots = bots
         self._gate = gate
         self._updates = updates
         self._app_name = app_name
+        self._limits = limits
+        self._in_progress = 0
 
     async def handle(
         self, request: web.Request, service: Service | None, action: str
@@ -106,7 +135,15 @@ class HttpActions:
             response = json_response(answer, 405)
             response.headers["Allow"] = ALLOWED_METHODS
             return response
-        response = await self._respond(request, service, action)
+        if self._in_progress >= self._limits.requests:
+            counters["server.busy"] += 1
+            busy = f"{self._limits.requests} requests are in progress already; try again"
+            return json_response(fail(Retcode.BUSY, busy), 503)
+        self._in_progress += 1
+        try:
+            response = await self._respond(request, service, action)
+        finally:
+            self._in_progress -= 1
         response.headers.update(self._gate.cors_headers(request))
         return response
 
@@ -114,12 +151,9 @@ class HttpActions:
         self, request: web.Request, service: Service | None, action: str
     ) -> web.Response:
         content_type = request.content_type if request.headers.get("Content-Type") else None
-        try:
-            body = await request.read() if request.method == "POST" else b""
-        except (web.RequestPayloadError, ConnectionError) as error:
-            return json_response(fail(Retcode.BAD_REQUEST, f"the body is broken: {error}"), 400)
         echo = None
         try:
+            body = await self._receive(request) if request.method == "POST" else b""
             if action:
                 params = read_query(request.query.items())
                 params.update(read_body(content_type, request.charset or "utf-8", body))
@@ -132,12 +166,28 @@ class HttpActions:
                 action, params = content.action, content.params
         except UnreadableBodyError as error:
             return json_response(fail(Retcode.BAD_REQUEST, error.reason), error.status)
-        answer = await self._perform(service, action, params)
+        answer = await self._perform(service, action, params, lambda: request.transport is None)
         status = 404 if answer.unknown_action else 200
         return body_response(answer_body(action, answer, echo), status)
 
+    async def _receive(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.body):
+                return await request.read()
+        except TimeoutError as error:
+            reason = f"the body took longer than {self._limits.body:g} s"
+            raise UnreadableBodyError(408, reason) from error
+        except web.HTTPRequestEntityTooLarge as error:
+            raise UnreadableBodyError(413, f"the body is larger than {MAX_FRAME} bytes") from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise UnreadableBodyError(400, "the body is broken, or ends too early") from error
+
     async def _perform(
-        self, service: Service | None, action: str, params: dict[str, Any]
+        self,
+        service: Service | None,
+        action: str,
+        params: dict[str, Any],
+        is_gone: Callable[[], bool],
     ) -> Response:
         if service is None:
             try:
@@ -152,7 +202,7 @@ class HttpActions:
             return fail(Retcode.BAD_REQUEST, wording)
         if action == "get_updates":
             try:
-                return await self._updates.poll(service, params)
+                return await self._updates.poll(service, params, is_gone)
             except ActionError as error:
                 return fail_with(error)
         return await perform(service, Request(action, params), self._app_name)
@@ -169,11 +219,10 @@ def _structure(value: str) -> Any:
         decoded = decode_json(value)
     except ValueError:
         return value
-    if isinstance(decoded, list) and not (
-        decoded and all(isinstance(item, dict) for item in decoded)
-    ):
-        return value
-    return decoded
+    segments = decoded if isinstance(decoded, list) else [decoded]
+    if segments and all(isinstance(item, dict) and "type" in item for item in segments):
+        return decoded
+    return value
 
 
 def _object(body: bytes, charset: str) -> dict[str, Any]:

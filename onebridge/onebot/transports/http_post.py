@@ -15,7 +15,7 @@ import orjson
 
 from onebridge.clock import Clock
 from onebridge.config import DeliverySettings, HttpPostSettings, OneBotSettings
-from onebridge.observability import counters, get_logger
+from onebridge.observability import Seldom, counters, get_logger
 from onebridge.onebot.actions import Request
 from onebridge.onebot.applications import ApplicationLog, Presence
 from onebridge.onebot.auth import sign
@@ -32,6 +32,9 @@ from onebridge.version import __version__
 log = get_logger(__name__)
 
 USER_AGENT = f"OneBot/11 onebridge/{__version__}"
+
+SHOWN_EVERY = 600.0
+"""Seconds until the same complaint is logged again."""
 
 NO_STATUS = 1000
 """Stands for the status of a request without an answer; above all that HTTP has."""
@@ -128,7 +131,7 @@ class HttpPostApplication:
         self._reachable = asyncio.Event()
         self._settled = asyncio.Event()
         self._room = asyncio.Event()
-        self._shown_status = 0
+        self._seldom = Seldom(SHOWN_EVERY, clock)
 
     @property
     def connected(self) -> bool:
@@ -150,6 +153,8 @@ class HttpPostApplication:
             # the event has arrived; so each event has its own.
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             trace_configs=[trace],
+            # Applications are not browsed: what they set would be kept for nothing.
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "X-Self-ID": str(self._service.self_id)},
         ) as session:
             self._reachable.set()
@@ -305,15 +310,14 @@ class HttpPostApplication:
         self._settled.set()
 
     def _show(self, status: int, reason: str) -> None:
-        """Say once what is wrong: 401 and 403 mean that the secrets differ."""
-        if status >= 400 and status != self._shown_status:
+        """Say now and then what is wrong: 401 and 403 mean that the secrets differ."""
+        if status >= 400 and self._seldom.allows(status):
             log.warning(
                 "post.not_accepted",
                 application=self.name,
                 account=self._service.account,
                 reason=reason,
             )
-        self._shown_status = status
 
     def _lifecycle(self, sub_type: str) -> bytes:
         return encode_json(lifecycle(self._service.self_id, sub_type, self._clock.now()))

@@ -9,13 +9,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from onebridge.clock import Clock
 from onebridge.config import OneBotSettings, ServerSettings
-from onebridge.observability import get_logger
+from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Retcode, fail
 from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Bots
 from onebridge.onebot.subscriptions import Subscription
+from onebridge.onebot.transports.bad_requests import BadRequests
 from onebridge.onebot.transports.gate import Gate, body_response, json_response
-from onebridge.onebot.transports.http import HttpActions
+from onebridge.onebot.transports.http import HTTP_LIMITS, HttpActions, HttpLimits
 from onebridge.onebot.transports.updates import Updates
 from onebridge.onebot.transports.ws_forward import (
     FORWARD_LIMITS,
@@ -40,6 +41,9 @@ GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
 
 MAX_LINE = 256 * 1024
 """Bytes of a request line: a message in a GET query is longer than the usual 8 KiB."""
+
+STREAM_PATHS = ("events", "_events")
+"""The second is NapCat's and LLOneBot's name for it."""
 
 _ROLES = {"api": Role.API, "event": Role.EVENT}
 
@@ -75,6 +79,7 @@ def build_server(
     alive: Callable[[], Awaitable[Health]],
     ready: Callable[[], Awaitable[Health]],
     limits: ForwardLimits = FORWARD_LIMITS,
+    http_limits: HttpLimits = HTTP_LIMITS,
 ) -> web.Application:
     """The web application; whoever runs it may add routes, which win over the names of actions.
 
@@ -86,12 +91,13 @@ def build_server(
         alive: Whether the process works.
         ready: Whether it can do its work: gateway up, store writable.
         limits: What a forward client may cost.
+        http_limits: What those of the HTTP API may.
     """
-    gate = Gate(settings)
+    gate = Gate(settings, clock)
     subscription = Subscription(settings, onebot)
     forward = ForwardWebSockets(subscription, clock, limits)
     updates = Updates(subscription, clock, limits.stall)
-    actions = HttpActions(bots, gate, updates, settings.app_name)
+    actions = HttpActions(bots, gate, updates, settings.app_name, http_limits)
 
     async def serve(request: web.Request) -> web.StreamResponse:
         target = read_path(request.match_info["path"])
@@ -100,18 +106,22 @@ def build_server(
         if not (settings.websocket if wants_socket else settings.http):
             off = "server.websocket" if wants_socket else "server.http"
             return json_response(fail(Retcode.UNSUPPORTED, f"{off} is switched off"), 404)
-        wants_stream = target.rest == "events" and request.method == "GET"
+        wants_stream = target.rest in STREAM_PATHS and request.method == "GET"
         if wants_socket or wants_stream:
             refusal = gate.refusal(request)
             if refusal is None and service is None:
                 refusal = _unclear_account(bots, target)
             if refusal is not None:
                 return refusal
+            if forward.open_count + updates.open_count >= limits.connections:
+                counters["server.busy"] += 1
+                busy = f"{limits.connections} connections are open already"
+                return json_response(fail(Retcode.BUSY, busy), 503)
             service = service or bots.all()[0]
             if wants_socket:
                 role = _ROLES.get(target.rest, Role.UNIVERSAL)
                 return await forward.serve(request, service, role)
-            return await updates.stream(request, service)
+            return await updates.stream(request, service, gate.cors_headers(request))
         if target.self_id is not None and service is None:
             refusal = gate.refusal(request)
             return _no_such_account(target.self_id) if refusal is None else refusal
@@ -125,7 +135,11 @@ def build_server(
         client_max_size=MAX_FRAME,
         middlewares=[_request_log(clock)],
         # aiohttp's own access log writes queries, and with them tokens.
-        handler_args={"access_log": None, "max_line_size": MAX_LINE},
+        handler_args={
+            "access_log": None,
+            "logger": BadRequests("server", clock),
+            "max_line_size": MAX_LINE,
+        },
     )
     app[FORWARD] = forward
     app[UPDATES] = updates

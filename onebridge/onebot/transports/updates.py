@@ -5,6 +5,8 @@ Like forward WebSockets these have no name: ``/events`` streams what happens whi
 """
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -50,9 +52,22 @@ class Updates:
         self._stall = stall
         self._cursors: dict[AppId, int] = {}
         self._streams: dict[asyncio.Task[Any], AppId] = {}
+        self._polls: dict[asyncio.Timeout, AppId] = {}
 
-    async def poll(self, service: Service, params: dict[str, Any]) -> Response:
+    @property
+    def open_count(self) -> int:
+        """Streams that are open."""
+        return len(self._streams)
+
+    async def poll(
+        self, service: Service, params: dict[str, Any], is_gone: Callable[[], bool]
+    ) -> Response:
         """Events since the last poll of this account, whoever made it; waits if there are none.
+
+        Args:
+            service: The account.
+            params: See ``GET_UPDATES``.
+            is_gone: Whether the client has hung up; it then takes no events from the next poll.
 
         Raises:
             ActionError: A param is wrong.
@@ -62,30 +77,47 @@ class Updates:
         ring = service.events
         self._cursors.setdefault(service.account, ring.newest)
         found: list[Any] = []
-        try:
-            async with asyncio.timeout(min(max(wanted["timeout"], 0.0), MAX_WAIT)):
-                while not found:
-                    # Taken between two awaits, so that no event goes to two polls.
-                    cursor = max(self._cursors[service.account], ring.oldest_cursor)
-                    for entry in ring.after(cursor, limit) or ():
-                        cursor = entry.log_seq
-                        body = self._subscription.body(entry)
-                        if body is not None:
-                            found.append(orjson.loads(body))
-                    self._cursors[service.account] = cursor
-                    if not found:
-                        await ring.wait(cursor)
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(wanted["timeout"], 0.0), MAX_WAIT)) as wait:
+                self._polls[wait] = service.account
+                try:
+                    while not found and not is_gone():
+                        found = self._take(service, limit)
+                        if not found:
+                            await ring.wait(self._cursors[service.account])
+                finally:
+                    del self._polls[wait]
         return succeed(found)
 
-    async def stream(self, request: web.Request, service: Service) -> web.StreamResponse:
-        """Server-sent events until the client leaves, or does not keep up."""
+    def _take(self, service: Service, limit: int) -> list[Any]:
+        """What is there now; without an await, so that no event goes to two polls."""
+        ring, account = service.events, service.account
+        cursor = max(self._cursors[account], ring.oldest_cursor)
+        found = []
+        for entry in ring.after(cursor, limit) or ():
+            cursor = entry.log_seq
+            body = self._subscription.body(entry)
+            if body is not None:
+                found.append(orjson.loads(body))
+        self._cursors[account] = cursor
+        return found
+
+    async def stream(
+        self, request: web.Request, service: Service, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
+        """Server-sent events until the client leaves, or does not keep up.
+
+        Args:
+            request: The request.
+            service: The account.
+            headers: More headers of the response: what lets a page read it.
+        """
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream",
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
+                **headers,
             }
         )
         task = asyncio.current_task()
@@ -102,10 +134,13 @@ class Updates:
         return response
 
     def close(self, account: AppId | None = None) -> None:
-        """End every stream, or those of an account that is taken away."""
+        """End every stream, or those of an account that is taken away; polls are answered."""
         for task, of_account in self._streams.items():
             if account is None or account == of_account:
                 task.cancel()
+        for wait, of_account in self._polls.items():
+            if (account is None or account == of_account) and not wait.expired():
+                wait.reschedule(0.0)
 
     async def _pump(self, response: web.StreamResponse, service: Service) -> None:
         ring = service.events

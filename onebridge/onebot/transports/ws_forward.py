@@ -6,7 +6,9 @@ the ring, is closed; the others notice nothing.
 """
 
 import asyncio
+import struct
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -41,6 +43,7 @@ class ForwardLimits(NamedTuple):
             Longer than an action may take, since a client at its limit of actions is not read.
         close: Seconds that it has to answer a close frame.
         batch: Events that are written between two looks at the clock.
+        connections: Open at once, with streams; more are refused.
         calls: Its actions.
     """
 
@@ -48,10 +51,16 @@ class ForwardLimits(NamedTuple):
     keepalive: float = 60.0
     close: float = 2.0
     batch: int = 64
+    connections: int = 512
     calls: CallLimits = CALL_LIMITS
 
 
 FORWARD_LIMITS = ForwardLimits()
+
+_TEXT_FRAME = 0x81
+"""A whole message (FIN) of text, RFC 6455 section 5.2."""
+
+_SHORT, _MEDIUM, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
 
 
 class ForwardWebSockets:
@@ -71,6 +80,11 @@ class ForwardWebSockets:
         self._limits = limits
         self._open: set[_Connection] = set()
         self._listeners: Counter[AppId] = Counter()
+
+    @property
+    def open_count(self) -> int:
+        """Connections that are open."""
+        return len(self._open)
 
     def listeners(self, account: AppId) -> int:
         """Connections that get an account's events."""
@@ -102,8 +116,9 @@ class ForwardWebSockets:
                     await connection.run(role)
                 finally:
                     self._open.discard(connection)
+                    # Not below: actions that it asked for may still be running.
+                    self._listeners[service.account] -= role is not Role.API
         finally:
-            self._listeners[service.account] -= role is not Role.API
             log.info(
                 "forward.disconnected", account=service.account, role=role, code=socket.close_code
             )
@@ -136,6 +151,7 @@ class _Connection:
         limits: ForwardLimits,
     ) -> None:
         self._transport = request.transport
+        self._drain = request.writer.drain
         self._peer = request.remote
         self.account = service.account
         self._socket = socket
@@ -213,10 +229,13 @@ class _Connection:
 
     async def _send(self, bodies: list[bytes]) -> bool:
         """Write frames; False if the client is gone, or was cut off because it does not read."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            return False
+        transport.write(text_frames(bodies))
         try:
             async with asyncio.timeout(self._limits.stall):
-                for body in bodies:
-                    await self._socket.send_frame(body, WSMsgType.TEXT)
+                await self._drain()
         except TimeoutError:
             counters["forward.stalled"] += 1
             log.warning("forward.stalled", account=self._service.account, peer=self._peer)
@@ -229,3 +248,21 @@ class _Connection:
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def text_frames(bodies: Iterable[bytes]) -> bytes:
+    """Messages as a server sends them: frames without a mask, ready for one write.
+
+    aiohttp writes each for itself, which takes nearly three times as long for a batch of events.
+    """
+    parts: list[bytes] = []
+    for body in bodies:
+        size = len(body)
+        if size < 126:
+            parts.append(_SHORT.pack(_TEXT_FRAME, size))
+        elif size < 1 << 16:
+            parts.append(_MEDIUM.pack(_TEXT_FRAME, 126, size))
+        else:
+            parts.append(_LONG.pack(_TEXT_FRAME, 127, size))
+        parts.append(body)
+    return b"".join(parts)

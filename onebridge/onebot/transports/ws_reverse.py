@@ -6,7 +6,7 @@ frames in order. What is not delivered when a connection ends is sent again on t
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -248,7 +248,7 @@ class _Link:
     async def _begin_events(self, tasks: asyncio.TaskGroup) -> None:
         self._events.rewind()
         hello = lifecycle(self._service.self_id, "connect", self._clock.now())
-        await self._socket.send(encode_json(hello), text=True)
+        await self._write(encode_json(hello))
         tasks.create_task(self._send_events(), name="reverse events")
         tasks.create_task(self._send_heartbeats(), name="reverse heartbeats")
 
@@ -275,26 +275,36 @@ class _Link:
     async def _send_batch(self, entries: list[Entry]) -> int:
         """Send some events; returns how many the application wanted."""
         count = 0
-        try:
-            async with asyncio.timeout(self._limits.stall):
-                for entry in entries:
-                    body = self._subscription.body(entry)
-                    if body is None:
-                        self._events.settle(entry.log_seq)
-                        continue
-                    await self._socket.send(body, text=True)
-                    self._sent_through = entry.log_seq
-                    count += 1
-        except TimeoutError:
-            counters["reverse.stalled"] += 1
-            raise _LostError(f"it has not read for {self._limits.stall:g} s") from None
+        async with self._in_time():
+            for entry in entries:
+                body = self._subscription.body(entry)
+                if body is None:
+                    self._events.settle(entry.log_seq)
+                    continue
+                await self._socket.send(body, text=True)
+                self._sent_through = entry.log_seq
+                count += 1
         return count
 
     async def _send_heartbeats(self) -> None:
         service = self._service
         async for interval in self._subscription.beats():
             event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
-            await self._socket.send(encode_json(event), text=True)
+            await self._write(encode_json(event))
+
+    async def _write(self, body: bytes) -> None:
+        async with self._in_time():
+            await self._socket.send(body, text=True)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """A write that does not end means that the application does not read."""
+        try:
+            async with asyncio.timeout(self._limits.stall):
+                yield
+        except TimeoutError:
+            counters["reverse.stalled"] += 1
+            raise _LostError(f"it has not read for {self._limits.stall:g} s") from None
 
     async def _ping_regularly(self) -> None:
         async for _ in ticks(self._limits.ping):
@@ -308,7 +318,8 @@ class _Link:
     async def _ping(self) -> None:
         through = self._pinged_through = self._sent_through
         self._pinged_at = self._clock.monotonic()
-        waiter = await self._socket.ping()
+        async with self._in_time():
+            waiter = await self._socket.ping()
         await self._pings.put((waiter, through))
 
     async def _collect_pongs(self) -> None:

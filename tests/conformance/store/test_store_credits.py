@@ -259,3 +259,31 @@ async def test_a_credit_knows_the_message_that_it_replies_to(store: Store) -> No
         assert await store.take_credits(group(), list(expected), NOW) is not None
     again = happened("INTERACTION_CREATE:1", message=shown, grant=event)
     assert await store.record_inbound(ACCOUNT, [again]) == [Duplicate(2)]
+
+
+async def test_the_newest_are_taken_in_one_step(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(place)) for place in range(1, 4)])
+    event = grant("event", opens_at=NOW + 60, by=ReplyBy.EVENT_ID)
+    await granted(store, event)
+    taken = await store.take_newest(group(), 7, NOW, open_until=NOW + 10)
+    assert taken is not None
+    assert [(one.reply_id, one.msg_seq) for one in taken] == [
+        *((msg_id(3), number) for number in range(1, 6)),
+        (msg_id(2), 1),
+        (msg_id(2), 2),
+    ]
+
+
+async def test_the_newest_are_taken_all_or_none(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1))])
+    assert await store.take_newest(group(), 6, NOW, open_until=NOW) is None
+    assert await store.take_newest(group(2), 1, NOW, open_until=NOW) is None
+    assert [one.taken for one in await store.open_credits(group(), NOW)] == [0]
+
+
+async def test_the_newest_are_left_alone_when_they_are_about_to_close(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1))])
+    (shown,) = await store.open_credits(group(), NOW)
+    closes = shown.closes_at
+    assert await store.take_newest(group(), 1, NOW, open_until=closes + 1) is None
+    assert await store.take_newest(group(), 1, NOW, open_until=closes) is not None

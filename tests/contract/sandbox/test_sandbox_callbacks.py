@@ -141,6 +141,25 @@ async def test_scripted_callbacks(sandbox: Sandbox, receiver: Receiver) -> None:
     assert [frame["d"]["content"] for frame in receiver.frames] == ["b", "b", "c"]
 
 
+async def test_an_answer_that_is_lost_is_asked_for_again(
+    sandbox: Sandbox, receiver: Receiver
+) -> None:
+    sandbox.world.bot().webhook_url = receiver.url
+    sandbox.faults.add(Fault(on="webhook", do="lose_answer"))
+    for text in "ab":
+        sandbox.say(text, scene="c2c")
+    await delivered(sandbox, 3)
+    assert [frame["d"]["content"] for frame in receiver.frames] == ["a", "a", "b"]
+    assert [one.status for one in sandbox.webhooks.deliveries] == [0, 200, 200]
+
+
+async def test_the_number_of_retries_may_be_changed(client: Any, sandbox: Sandbox) -> None:
+    sandbox.world.bot().webhook_url = "http://127.0.0.1:1/"
+    await client.control("settings", {"webhook": {"retries": 5}})
+    sandbox.say("1", scene="c2c")
+    await delivered(sandbox, 6)
+
+
 async def test_a_webhook_bot_may_speak_in_channels(
     client: Any, sandbox: Sandbox, receiver: Receiver
 ) -> None:

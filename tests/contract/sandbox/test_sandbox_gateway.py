@@ -120,6 +120,35 @@ async def test_resume_replays_what_was_missed(client: Any, sandbox: Sandbox) -> 
     assert (await again.event("GROUP_MESSAGE_CREATE"))["s"] == 6
 
 
+async def test_a_replay_holds_no_ready_and_no_resumed(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    for _ in range(2):
+        again = await client.connect()
+        await again.resume(bot.session_id, 1)
+        assert (await again.frame())["t"] == "RESUMED"
+    sandbox.say("a", scene="c2c")
+    last = await client.connect()
+    await last.resume(bot.session_id, 0)
+    assert (await last.event("C2C_MESSAGE_CREATE"))["s"] == 4
+    assert (await last.event("RESUMED"))["s"] == 5
+
+
+async def test_logins_are_to_be_seen(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    for session_id, seq in ((bot.session_id, 1), (bot.session_id, 99), ("unknown", 1)):
+        again = await client.connect()
+        await again.resume(session_id, seq)
+        await again.frame()
+    logins = (await client.control("state"))["logins"]
+    assert (logins["identify"], logins["resume"]) == (1, 1)
+    assert [(one["kind"], one["seq"], one["refused"][:4]) for one in logins["newest"]] == [
+        ("identify", None, ""),
+        ("resume", 1, ""),
+        ("resume", 99, "4007"),
+        ("resume", 1, "4006"),
+    ]
+
+
 async def test_resume_takes_the_bare_token_too(client: Any) -> None:
     bot = await client.online()
     again = await client.connect()
@@ -212,6 +241,16 @@ async def test_close_codes_on_demand(client: Any, sandbox: Sandbox, code: int) -
     bot = await client.online()
     assert sandbox.gateway.act("close", code) == 1
     assert await bot.close_code() == code
+
+
+async def test_a_connection_may_be_half_open(client: Any, sandbox: Sandbox) -> None:
+    bot = await client.online()
+    assert await client.control("gateway", {"do": "delay", "seconds": 0.2}) == {"connections": 1}
+    await bot.send(1, 1)
+    sandbox.say("a", scene="c2c")
+    with pytest.raises(TimeoutError):
+        await bot.frame(timeout=0.1)
+    assert sorted([(await bot.frame())["op"] for _ in range(2)]) == [0, 11]
 
 
 async def test_a_connection_may_just_vanish(client: Any, sandbox: Sandbox) -> None:

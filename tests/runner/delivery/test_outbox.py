@@ -28,11 +28,21 @@ class Ledger:
         self.credits = {credit.reply_id: credit for credit in credits}
         self.numbers: dict[str, int] = {}
         self.returned: list[TakenCredit] = []
+        self.looks = 0
 
     async def open_credits(self, conversation: Conversation, now: float) -> list[Credit]:
+        self.looks += 1
         return [
             credit for credit in self.credits.values() if credit.left and credit.closes_at > now
         ]
+
+    async def take_newest(
+        self, conversation: Conversation, count: int, now: float, *, open_until: float
+    ) -> list[TakenCredit] | None:
+        newest = next(reversed(self.credits.values()), None)
+        if newest is None or newest.left < count or newest.closes_at < open_until:
+            return None
+        return await self.take_credits(conversation, [newest.reply_id] * count, now)
 
     async def take_credits(
         self, conversation: Conversation, wanted: Sequence[str], now: float
@@ -226,6 +236,23 @@ async def test_too_few_credits_speaks_first_with_the_rest() -> None:
     platform, ledger = Platform(), Ledger(credit(quota=5, taken=4))
     await run(platform, ledger, delivery("a", "b"))
     assert platform.keys == [("m1", 1), None]
+
+
+async def test_what_answers_nobody_in_particular_takes_the_newest_in_one_step() -> None:
+    platform, ledger = Platform(), Ledger(credit("old"), credit("new"))
+    message = delivery("a", "b")
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert platform.keys == [("new", 1), ("new", 2)]
+    assert not ledger.looks
+
+
+async def test_where_the_newest_fall_short_it_looks_at_all() -> None:
+    platform, ledger = Platform(), Ledger(*(credit(f"m{one}", quota=1) for one in range(3)))
+    message = delivery("a", "b", "c", proactive=False)
+    message.is_particular = False
+    await run(platform, ledger, message)
+    assert {key[0] for key in platform.keys if key} == {"m0", "m1", "m2"}
 
 
 async def test_a_thousand_at_once_take_distinct_numbers_in_order() -> None:

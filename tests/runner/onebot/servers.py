@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 
 from onebridge.config import OneBotSettings, ServerSettings
+from onebridge.onebot.transports.http import HTTP_LIMITS, HttpLimits
 from onebridge.onebot.transports.server import Health, build_server
 from onebridge.onebot.transports.ws_forward import FORWARD_LIMITS, ForwardLimits
 from tests.fakes_onebot import FakeBots, FakeClock, FakeService
@@ -41,6 +42,7 @@ async def running_server(
     bots: FakeBots | None = None,
     onebot: OneBotSettings = QUIET,
     limits: ForwardLimits = FORWARD_LIMITS,
+    http_limits: HttpLimits = HTTP_LIMITS,
     health: Health = WELL,
     add_routes: Callable[[web.Application], object] = id,
     **settings: Any,
@@ -56,6 +58,7 @@ async def running_server(
         alive=probe,
         ready=probe,
         limits=limits,
+        http_limits=http_limits,
     )
     add_routes(app)
     runner = web.AppRunner(app, shutdown_timeout=1.0)

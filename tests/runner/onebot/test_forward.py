@@ -194,7 +194,7 @@ async def test_a_client_that_falls_out_of_the_ring_is_closed() -> None:
 async def test_large_frames() -> None:
     service = FakeService()
     async with running_server(service) as server, dial(server, "/api") as client:
-        picture = "base64://" + "A" * 30_000_000
+        picture = "base64://" + "A" * 2**26
         answer = await ask(client, {"action": "a", "params": {"message": picture}})
         assert answer["data"]["params"]["message"] == picture
 

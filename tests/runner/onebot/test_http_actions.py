@@ -225,15 +225,16 @@ async def test_switched_off() -> None:
     assert (status, answer["wording"]) == (404, "server.http is switched off")
 
 
-async def test_app_name_of_the_connection() -> None:
+@pytest.mark.parametrize("action", ["get_version_info", "get_version_info_async"])
+async def test_app_name_of_the_connection(action: str) -> None:
     service = FakeService()
 
     async def version(_: Request) -> Response:
         return succeed({"app_name": "onebridge", "protocol_version": "v11"})
 
-    service.actions["get_version_info"] = version
+    service.actions[action] = version
     async with running_server(service, app_name="NapCat.Onebot") as server:
-        _, answer = await server.ask("GET", "/get_version_info")
+        _, answer = await server.ask("GET", f"/{action}")
     assert answer["data"] == {"app_name": "NapCat.Onebot", "protocol_version": "v11"}
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -235,6 +236,36 @@ async def test_any_status_is_delivered(
     assert application.said == ["one", "two", "three", "four", "five"]
     shown = [entry["reason"] for entry in logs if entry["event"] == "post.not_accepted"]
     assert shown == ["HTTP 404", "HTTP 500", "HTTP 401"]
+
+
+async def test_an_application_of_two_minds_is_shown_once_for_each(
+    application: Application, logs: list[dict[str, Any]]
+) -> None:
+    service = FakeService()
+    statuses = itertools.cycle([200, 500, 204, 401])
+
+    async def answer(_: dict[str, Any]) -> web.StreamResponse:
+        response = web.Response(status=next(statuses))
+        response.set_cookie("session", "kept for nothing")
+        return response
+
+    application.answer = answer
+    async with running(service, post_to(service, application.url)):
+        service.say(*(str(number) for number in range(20)))
+        await until(lambda: mark_of(service, application) == Mark(20))
+    shown = [entry["reason"] for entry in logs if entry["event"] == "post.not_accepted"]
+    assert shown == ["HTTP 500", "HTTP 401"]
+    assert not any("Cookie" in posted.headers for posted in application.posted)
+
+
+async def test_what_people_write_stays_in_the_body(application: Application) -> None:
+    service = FakeService()
+    said = "a\r\nX-Evil: 1\r\n\r\nb"
+    async with running(service, post_to(service, application.url)):
+        service.say(said)
+        await application.heard(said)
+    assert application.said == [said]
+    assert not any("X-Evil" in posted.headers for posted in application.posted)
 
 
 @pytest.mark.conformance(120)

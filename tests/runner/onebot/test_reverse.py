@@ -279,11 +279,23 @@ async def test_actions_are_answered(application: Application) -> None:
     assert application.answers[2]["retcode"] == 1400
 
 
+async def test_ten_thousand_actions_at_once(application: Application) -> None:
+    service = FakeService()
+    count = 10_000
+    async with running(reverse(service, application.url())):
+        await until(lambda: application.open)
+        socket = application.open[0]
+        for number in range(count):
+            await socket.send(f'{{"action":"a","echo":{number}}}')
+        await until(lambda: len(application.answers) == count)
+    assert {answer["echo"] for answer in application.answers} == set(range(count))
+
+
 async def test_large_frames(application: Application) -> None:
     service = FakeService()
     async with running(reverse(service, application.url())):
         await until(lambda: application.open)
-        picture = "A" * 30_000_000
+        picture = "A" * 2**26
         await application.open[0].send(json.dumps({"action": "a", "params": {"m": picture}}))
         await until(lambda: application.answers)
     assert application.answers[0]["data"]["params"]["m"] == picture
@@ -366,6 +378,20 @@ async def test_a_peer_that_does_not_answer_pings_is_left() -> None:
 def test_a_dead_peer_is_found_within_a_minute() -> None:
     limits = ReverseLimits()
     assert limits.keepalive + limits.ping + limits.pong <= 60
+
+
+async def test_heartbeats_find_out_that_an_application_does_not_read() -> None:
+    class Talkative(FakeService):
+        def status(self) -> dict[str, Any]:
+            return {**super().status(), "padding": "x" * 1_000_000}
+
+    service = Talkative()
+    async with Application(free_port()) as application:
+        application.reads = False
+        limits = ReverseLimits(ping=30.0, stall=0.1, close=0.1)
+        one = reverse(service, application.url(), heartbeat_interval=0.01, limits=limits)
+        async with running(one):
+            await application.shaken(3)
 
 
 async def test_an_application_that_does_not_read_is_closed_and_its_events_wait() -> None:

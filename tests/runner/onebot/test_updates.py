@@ -37,6 +37,16 @@ async def test_server_sent_events() -> None:
         assert (await server.ask("GET", "/events"))[0] == 401
 
 
+async def test_a_page_that_is_allowed_may_read_the_stream() -> None:
+    page = {"Origin": "https://panel.example"}
+    async with (
+        running_server(FakeService(), allowed_origins=("https://panel.example",)) as server,
+        server.session.get(f"{server.url}/_events", headers=page) as response,
+    ):
+        assert response.headers["Access-Control-Allow-Origin"] == "https://panel.example"
+        assert (await next_event(response))["sub_type"] == "connect"
+
+
 async def test_streams_of_an_account_that_is_taken_away_end() -> None:
     first, second = FakeService(1), FakeService(2, account="other")
     async with (

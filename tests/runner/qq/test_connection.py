@@ -217,6 +217,22 @@ async def test_the_position_is_saved_before_anything_else_is_handed_on(world: Wo
     assert order == ["saved S1", "event"]
 
 
+async def test_a_session_is_ready_once_its_position_is_durable(world: World) -> None:
+    asked, durable = asyncio.Event(), asyncio.Event()
+
+    async def on_session(_shard: Shard, _position: Position) -> None:
+        asked.set()
+        await durable.wait()
+
+    world.server.play(Peer.identify)
+    gateway = world.make(on_session=on_session)
+    async with running(gateway):
+        await asked.wait()
+        assert gateway.status.state is ShardState.IDENTIFYING
+        durable.set()
+        await until(lambda: gateway.status.state is ShardState.READY)
+
+
 async def test_a_slow_store_at_the_start_is_waited_for_with_a_beating_heart(world: World) -> None:
     durable = asyncio.Event()
 

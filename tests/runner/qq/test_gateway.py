@@ -7,11 +7,11 @@ from websockets.exceptions import ConnectionClosed
 from onebridge.clock import SystemClock
 from onebridge.errors import GatewayError, StoreUnavailableError
 from onebridge.qq.calls import GatewayInfo
-from onebridge.qq.errors import CredentialsError, PlatformError
+from onebridge.qq.errors import CredentialsError, PlatformError, PlatformUnreachableError
 from onebridge.qq.gateway import IdentifyPacer, ShardState
 from onebridge.qq.wire import ALL_INTENTS
 from onebridge.store.records import Position
-from onebridge.supervision import pause
+from onebridge.supervision import Backoff, pause
 from tests.runner.qq.scripted_gateway import APP, LoopClock, Peer, World, running, until
 
 GROUP_AND_C2C = 1 << 25
@@ -290,6 +290,77 @@ async def test_three_quick_failures_wait_a_minute(world: World) -> None:
     status = world.statuses[2]
     assert status.state is ShardState.BACKING_OFF
     assert status.until == pytest.approx(SystemClock().now() + 60, abs=5)
+
+
+async def test_the_guard_waits_no_longer_than_the_longest_pause(world: World) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.hello()
+        await peer.expect(2)
+        await peer.close(4900)
+
+    world.server.play(refuse, refuse, refuse, lambda peer: peer.identify())
+    await world.run(backoff=Backoff(1.0, 8.0, jitter=0.0))
+    assert world.delays == [1, 2, 8]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PlatformError("GET /gateway/bot", http_status=503),
+        PlatformUnreachableError("GET /gateway/bot", "timed out", certain=False),
+    ],
+)
+async def test_a_resume_does_not_wait_for_the_rest_api(world: World, error: Exception) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.identify("S1")
+        await peer.cut()
+
+    async def replay(peer: Peer) -> None:
+        await peer.resume()
+        await peer.resumed()
+        await peer.close(4900)
+
+    world.infos += [GatewayInfo(world.server.url), error, error]
+    world.server.play(talk, replay, lambda peer: peer.identify("S2"))
+    await world.run()
+    reasons = [status.reason for status in world.statuses]
+    assert len(reasons) == 3
+    assert str(error) in reasons[2], "an identify has to know the session budget"
+
+
+async def test_a_resume_asks_where_to_go_when_it_may(world: World) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.identify("S1")
+        await peer.cut()
+
+    async def replay(peer: Peer) -> None:
+        await peer.resume()
+        await peer.resumed()
+
+    refused = PlatformError("GET /gateway/bot", http_status=401, code=11298)
+    world.infos += [GatewayInfo(world.server.url), refused]
+    world.server.play(talk, replay)
+    await world.run()
+    assert str(refused) in world.statuses[1].reason
+
+
+async def test_a_replay_that_is_cut_again_and_again_goes_on(world: World) -> None:
+    async def part(peer: Peer) -> None:
+        begin = (await peer.resume())["seq"]
+        await peer.event(begin + 1)
+        await until(lambda: world.sink.seqs[-1:] == [begin + 1])
+        world.made.confirm("S0", begin + 1)
+        await peer.cut()
+
+    async def rest(peer: Peer) -> None:
+        assert (await peer.resume())["seq"] == 9
+        await peer.resumed()
+
+    world.stored = Position("S0", 5)
+    world.server.play(part, part, part, part, rest)
+    await world.run()
+    assert world.sink.seqs == [6, 7, 8, 9]
+    assert world.drops == 0
 
 
 async def test_sending_too_fast_waits_a_minute_and_resumes(world: World) -> None:

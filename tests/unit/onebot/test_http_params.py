@@ -9,7 +9,9 @@ def test_queries_are_texts_but_segments_are_read() -> None:
     assert read_query(
         [
             ("message", '[{"type":"face","data":{"id":1}}]'),
+            ("one", '{"type":"text","data":{"text":"[1]"}}'),
             ("anonymous", '{"flag":"f"}'),
+            ("said", '[{"no":"segment"}]'),
             ("card", "[VIP]"),
             ("numbers", "[1]"),
             ("empty", "[]"),
@@ -20,7 +22,9 @@ def test_queries_are_texts_but_segments_are_read() -> None:
         ]
     ) == {
         "message": [{"type": "face", "data": {"id": 1}}],
-        "anonymous": {"flag": "f"},
+        "one": {"type": "text", "data": {"text": "[1]"}},
+        "anonymous": '{"flag":"f"}',
+        "said": '[{"no":"segment"}]',
         "card": "[VIP]",
         "numbers": "[1]",
         "empty": "[]",

@@ -7,14 +7,14 @@ from onebridge.config import EventFilter, OneBotSettings, ServerSettings
 from onebridge.errors import ConfigError
 from onebridge.onebot.hub import Entry
 from onebridge.onebot.subscriptions import Subscription, event_name, scene_of
-from onebridge.store.records import EventKind, LoggedEvent
+from onebridge.store.records import EventKind
 from tests.fakes_onebot import group_message
 
 ONEBOT = OneBotSettings()
 
 
 def entry(event: dict[str, Any]) -> Entry:
-    return Entry(LoggedEvent(1, 0.0, EventKind.GROUP, "", orjson.dumps(event)))
+    return Entry(1, 0.0, EventKind.GROUP, "", orjson.dumps(event))
 
 
 def wanted(event: dict[str, Any], **filter_settings: Any) -> bool:

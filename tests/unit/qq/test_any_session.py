@@ -1,5 +1,7 @@
 """Properties of the session under any order of frames, closes, ticks and late confirmations."""
 
+from random import Random
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -97,11 +99,26 @@ class AnySession(RuleBasedStateMachine):
         self.take(self.session.receive(ready_frame(session_id, 1), self.now))
 
     @precondition(lambda self: self.session.state is State.RESUMING)
-    @rule()
-    def replay(self) -> None:
+    @rule(order=st.integers(0, 999), cut=st.none() | st.integers(0, 9))
+    def replay(self, order: int, cut: int | None) -> None:
+        """In any order, since it may be mixed with what happens meanwhile; perhaps it is cut.
+
+        What is confirmed may not pass what is still missing.
+        """
         session_id = self.session.session_id
-        for seq in range(self.confirmed[session_id] + 1, self.sent[session_id] + 1):
+        start = self.confirmed[session_id]
+        missed = list(range(start + 1, self.sent[session_id] + 1))
+        Random(order).shuffle(missed)
+        missed = missed[:cut]
+        for count, seq in enumerate(missed):
             self.take(self.session.receive(dispatch(seq), self.now))
+            self.resumes = 0
+            if self.delivered and self.delivered[-1].session_id == session_id:
+                arrived = set(missed[: count + 1])
+                assert set(range(start + 1, self.delivered[-1].seq + 1)) <= arrived
+        if cut is not None:
+            self.lose(1006)
+            return
         self.resumes = 0
         self.sent[session_id] += 1
         frame = Frame(0, "", self.sent[session_id], "RESUMED")

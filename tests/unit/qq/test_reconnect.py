@@ -98,6 +98,19 @@ def test_three_quick_failures_wait_a_minute_and_then_it_begins_again() -> None:
     assert [policy.after(quick) for _ in range(6)] == [1, 2, QUICK_WAIT, 4, 8, QUICK_WAIT]
 
 
+def test_what_the_platform_asks_for_is_never_shortened_and_spread() -> None:
+    waits = set()
+    for seed in range(20):
+        policy = Reconnect(Backoff(1.0, 60.0, jitter=0.3, rng=Random(seed)), 1, auto=False)
+        waits.add(policy.after(ended(4008)))
+        hung_up = ended(1000, hung_up=True, wait=5.0)
+        assert 5.0 <= policy.after(hung_up) < 5.0 * 1.3
+        quick = ended(4900, lasted=0.1)
+        assert QUICK_WAIT <= [policy.after(quick) for _ in range(3)][2] < QUICK_WAIT * 1.3
+    assert len(waits) == 20
+    assert all(60.0 <= wait < 60.0 * 1.3 for wait in waits)
+
+
 def test_a_longer_connection_breaks_the_row_of_quick_failures() -> None:
     policy = reconnect(auto=False)
     for _ in range(4):

@@ -46,6 +46,12 @@ def ready_session(session_id: str = "S1") -> GatewaySession:
     return session
 
 
+def resume_again(session: GatewaySession) -> None:
+    session.close(1000)
+    session.open(LOGIN, 1.0)
+    session.receive(HELLO, 1.0)
+
+
 def heartbeat(seq: int | None) -> tuple[Effect, ...]:
     return (Send({"op": 1, "d": seq}),)
 
@@ -218,6 +224,26 @@ def test_a_connection_that_said_no_hello_is_no_resume() -> None:
     assert session.will_resume
 
 
+def test_a_resume_that_brings_something_is_no_refusal() -> None:
+    session = GatewaySession(Position("S0", 5))
+    for _ in range(10):
+        session.open(LOGIN, 0.0)
+        session.receive(HELLO, 0.0)
+        session.receive(dispatch(6), 0.0)
+        session.close(1006)
+    assert session.will_resume
+
+
+def test_a_resume_that_brings_only_what_is_known_is_none() -> None:
+    session = GatewaySession(Position("S0", 5))
+    for _ in range(MAX_RESUMES):
+        session.open(LOGIN, 0.0)
+        session.receive(HELLO, 0.0)
+        session.receive(dispatch(5), 0.0)
+        session.close(4009)
+    assert not session.will_resume
+
+
 def test_resumed_clears_the_count() -> None:
     session = GatewaySession(Position("S0", 5))
     for _ in range(10):
@@ -309,11 +335,59 @@ def test_a_missing_dispatch_is_asked_for_again() -> None:
 def test_a_platform_that_skips_numbers_is_asked_only_once() -> None:
     session = ready_session()
     assert isinstance(session.receive(dispatch(5), 0.0)[0], HangUp)
-    session.close(1000)
-    session.open(LOGIN, 1.0)
-    session.receive(HELLO, 1.0)
+    resume_again(session)
     for seq in (5, 9, 30):
+        assert session.receive(dispatch(seq), 1.0) == (Deliver(dispatch(seq), "S1", 1),)
+    session.receive(Frame(0, "", 31, "RESUMED"), 1.0)
+    for seq in (33, 40):
         assert session.receive(dispatch(seq), 1.0) == (Deliver(dispatch(seq), "S1", seq),)
+
+
+def test_what_happens_during_a_replay_does_not_confirm_what_is_still_to_come() -> None:
+    session = ready_session()
+    session.receive(dispatch(2), 0.0)
+    session.confirm("S1", 2)
+    resume_again(session)
+    confirms = []
+    for seq in (3, 7, 4, 4, 8, 5):
+        (deliver,) = session.receive(dispatch(seq), 1.0)
+        assert isinstance(deliver, Deliver)
+        confirms.append(deliver.seq)
+    assert confirms == [3, 3, 4, 4, 4, 5]
+    assert session.receive(Frame(0, "", 9, "RESUMED"), 1.0) == (SessionResumed(),)
+    assert session.receive(dispatch(10), 1.0) == (Deliver(dispatch(10), "S1", 10),)
+
+
+def test_what_was_missed_may_come_between_what_happens_meanwhile() -> None:
+    session = ready_session()
+    session.receive(dispatch(2), 0.0)
+    assert isinstance(session.receive(dispatch(4), 0.0)[0], HangUp)
+    session.confirm("S1", 2)
+    resume_again(session)
+    for seq in (6, 3, 4, 5):
+        session.receive(dispatch(seq), 1.0)
+    session.receive(Frame(0, "", 7, "RESUMED"), 1.0)
+    assert isinstance(session.receive(dispatch(9), 1.0)[0], HangUp), "the next gap is looked for"
+
+
+def test_a_gap_that_was_filled_is_no_way_of_counting_whatever_else_is_missing() -> None:
+    session = ready_session()
+    for seq in (2, 3, 4):
+        session.receive(dispatch(seq), 0.0)
+    assert isinstance(session.receive(dispatch(6), 0.0)[0], HangUp)
+    session.confirm("S1", 2)
+    resume_again(session)
+    for seq in (4, 5, 6):
+        session.receive(dispatch(seq), 1.0)
+    session.receive(Frame(0, "", 7, "RESUMED"), 1.0)
+    assert isinstance(session.receive(dispatch(9), 1.0)[0], HangUp)
+
+
+def test_a_repeated_dispatch_confirms_no_less() -> None:
+    session = ready_session()
+    for seq in (2, 3):
+        session.receive(dispatch(seq), 0.0)
+    assert session.receive(dispatch(2), 0.0) == (Deliver(dispatch(2), "S1", 3),)
 
 
 def test_a_gap_in_a_new_session_is_a_gap_of_its_own() -> None:

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from onebridge.errors import ConfigError
-from onebridge.observability import HIDDEN, Redactor, get_logger, redactor, set_up_logging
+from onebridge.observability import HIDDEN, Redactor, Seldom, get_logger, redactor, set_up_logging
 
 
 @pytest.fixture
@@ -86,3 +86,23 @@ def test_levels_below_the_chosen_one_are_silent() -> None:
     set_up_logging("warning", "json", stream=stream)
     get_logger("onebridge.test").info("too.quiet")
     assert stream.getvalue() == ""
+
+
+def test_what_is_logged_seldom() -> None:
+    class Clock:
+        seconds = 0.0
+
+        def now(self) -> float:
+            return self.seconds
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    clock = Clock()
+    seldom = Seldom(60.0, clock)
+    assert [seldom.allows("one"), seldom.allows("one"), seldom.allows("two")] == [True, False, True]
+    clock.seconds = 59.9
+    assert not seldom.allows("one")
+    clock.seconds = 60.0
+    assert seldom.allows("one")
+    assert not seldom.allows("one")

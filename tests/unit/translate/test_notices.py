@@ -257,15 +257,25 @@ def test_a_channel() -> None:
     info = {
         "owner_guild_id": GUILD,
         "channel_id": "630114208",
-        "channel_type": 0,
+        "channel_type": 1,
         "channel_name": "公告栏",
+        "create_time": 0,
+        "creator_tiny_id": GUILD_USER,
+        "creator_id": GUILD_USER,
+        "talk_permission": 0,
+        "visible_type": 0,
+        "current_slow_mode": 0,
+        "slow_modes": [],
     }
     assert (said["notice_type"], said["new_info"]) == ("channel_updated", info)
+    assert said["old_info"] == {**info, "channel_name": ""}, "what it was called is not told"
     assert (said["user_id"], said["operator_id"]) == (75, 75)
     as_guild = read("CHANNEL_CREATE", guild_as="guild")
     assert (as_guild["notice_type"], as_guild["user_id"]) == ("channel_created", GUILD_USER)
     assert as_guild["channel_info"]["channel_name"] == "公告"
-    assert "group_id" not in as_guild
+    assert not {"group_id", "sub_type"} & as_guild.keys()
+    nobody = told(event_of("CHANNEL_DELETE", op_user_id=None), guild_as="guild")
+    assert (nobody["user_id"], nobody["operator_id"]) == ("0", "0")
 
 
 def test_reactions() -> None:
@@ -275,7 +285,35 @@ def test_reactions() -> None:
     assert said["likes"] == [{"emoji_id": "277", "count": 1}]
     assert said["is_add"] is True
     assert read("MESSAGE_REACTION_REMOVE")["is_add"] is False
-    assert "group_id" not in read("MESSAGE_REACTION_ADD", guild_as="guild")
+
+
+def test_reactions_as_guild_events() -> None:
+    said = read("MESSAGE_REACTION_ADD", message_id=1202, guild_as="guild")
+    assert without_origin(said) == {
+        "post_type": "notice",
+        "notice_type": "message_reactions_updated",
+        "guild_id": GUILD,
+        "channel_id": CHANNEL,
+        "user_id": GUILD_USER,
+        "self_tiny_id": GUILD_BOT,
+        "message_sender_id": "0",
+        "message_id": "1202",
+        "current_reactions": [
+            {
+                "emoji_id": "277",
+                "emoji_index": 277,
+                "emoji_type": 1,
+                "emoji_name": "",
+                "count": 1,
+                "clicked": False,
+            }
+        ],
+    }
+    removed = read("MESSAGE_REACTION_REMOVE", guild_as="guild")
+    assert removed["current_reactions"][0]["count"] == 0
+    assert "message_id" not in removed
+    own = told(event_of("MESSAGE_REACTION_ADD", user_id=GUILD_BOT), guild_as="guild")
+    assert own["current_reactions"][0]["clicked"] is True
 
 
 def test_a_forum_and_its_audit() -> None:
@@ -343,7 +381,9 @@ def test_what_shows_nobody(event_type: str) -> None:
 
 def test_whoever_asks_to_join_has_a_name_and_is_no_member() -> None:
     ((asker,), chat) = sightings_of(event_of("GROUP_JOIN_REQUEST"), OWN)
-    assert (asker.name, asker.outside, chat) == ("新同学", True, None)
+    assert (asker.name, asker.outside) == ("新同学", True)
+    assert chat is not None, "the bot is in the group: only its administrators are told"
+    assert (chat.conversation, chat.ended) == (asker.conversation, False)
     decided = event_of("GROUP_JOIN_REQUEST", auto_approved={"strategy_id": "1"})
     assert sightings_of(decided, OWN) == ((), None)
 

@@ -241,8 +241,25 @@ def test_guild_events_are_those_of_go_cqhttp() -> None:
             {"type": "at", "data": {"qq": GUILD_BOT}},
             {"type": "text", "data": {"text": "/签到"}},
         ],
-        "sender": {"user_id": int(GUILD_USER), "tiny_id": GUILD_USER, "nickname": "阿青"},
+        "sender": {"user_id": 5000000000, "tiny_id": GUILD_USER, "nickname": "阿青"},
     }
+
+
+@pytest.mark.parametrize(
+    ("openid", "user_id"),
+    [
+        ("9007199254740991", 9007199254740991),
+        ("9007199254740993", 5000000000),
+        ("144115218000000777", 5000000000),
+    ],
+)
+def test_a_guild_user_id_is_a_number_only_where_javascript_can_hold_it(
+    openid: str, user_id: int
+) -> None:
+    event = message("x", Scene.CHANNEL, author=Author(openid, name="n"))
+    said = translate(event, guild_as="guild")
+    assert (said["user_id"], said["sender"]["tiny_id"]) == (openid, openid)
+    assert said["sender"]["user_id"] == user_id
 
 
 def test_guild_events_mention_people_by_their_guild_id() -> None:
