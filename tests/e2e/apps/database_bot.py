@@ -34,7 +34,7 @@ for plugin in (
     "nonebot_plugin_userinfo",
     "database_commands",
 ):
-    assert nonebot.load_plugin(plugin) is not None, plugin
+    nonebot.require(plugin)
 
 if __name__ == "__main__":
     nonebot.run()

@@ -3,11 +3,10 @@
 import json
 from typing import Annotated
 
+from arclet.alconna import Alconna, Args
 from nonebot import on_command
 from nonebot.adapters.onebot.v11 import Bot, Event, Message
 from nonebot.params import CommandArg
-
-from arclet.alconna import Alconna, Args
 from nonebot_plugin_alconna import At, Match, UniMessage, on_alconna
 from nonebot_plugin_chatrecorder import get_messages_plain_text
 from nonebot_plugin_orm import AsyncSession, Model
