@@ -55,7 +55,7 @@ def bridge(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @API.parametrize()
 @settings(max_examples=3, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_described(case: schemathesis.Case, bridge: Bridge) -> None:
+def test_every_answer_is_described(case: schemathesis.Case[Any], bridge: Bridge) -> None:
     if case.operation.path == "/get_updates" and isinstance(case.body, dict):
         case.body.pop("timeout", None)  # up to five minutes, which it would wait
     case.call_and_validate(

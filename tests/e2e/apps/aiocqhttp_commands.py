@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiocqhttp import CQHttp, Event, Message, MessageSegment
 
-Answer = Message | MessageSegment | str | None
+Answer = Any
+"""A message, a segment, a text, or None."""
 
 
 async def take_back(bot: CQHttp, event: Event) -> Answer:
