@@ -48,7 +48,7 @@ class AccountSettings(Part, frozen=True):
     receive: Literal["websocket", "webhook", "both"] = "websocket"
     intents: Literal["auto"] | tuple[str, ...] = "auto"
     shards: Literal["auto"] | ShardChoice = "auto"
-    owners: tuple[str, ...] = ()
+    owners: tuple[str | int, ...] = ()
     platform: Literal["official", "official-sandbox", "embedded"] | PlatformUrls = "official"
 
 
@@ -160,11 +160,18 @@ class ConvertSettings(Part, frozen=True):
     push_switch_to_message: bool = False
 
 
+class AutoReplyRule(Part, frozen=True):
+    """What is answered to messages that a regular expression finds something in."""
+
+    pattern: str
+    reply: str
+
+
 class AutoReplySettings(Part, frozen=True):
     """Answers of the bridge's own, when no application can."""
 
     when: Literal["never", "away", "always"] = "never"
-    rules: tuple[dict[str, str], ...] = ()
+    rules: tuple[AutoReplyRule, ...] = ()
     default: str = ""
     per_user_per_hour: Count = 3
     pause: Seconds = 1.0
@@ -198,6 +205,7 @@ class DeliverySettings(Part, frozen=True):
     text_limit: Annotated[int, Meta(ge=100)] = 4000
     reply_limits: dict[Literal["group", "c2c", "channel", "dm"], ReplyLimit] = {}
     recall_after: PositiveSeconds | None = None
+    input_status: bool = False
     max_pending_events: Annotated[int, Meta(ge=1)] = 10000
     pending_event_age: PendingEventAge = PendingEventAge()
 

@@ -28,6 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
+from onebridge.config_checks import impossible_rules
 from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
@@ -141,32 +142,12 @@ def without_effect(config: Config) -> list[str]:
     """Settings that were changed but that this version does not act on yet, in words."""
     defaults = Config()
     notes = [
-        f"{name}: has no effect in this version yet"
-        for name in ("auto_reply", "overrides")
-        if getattr(config, name) != getattr(defaults, name)
-    ]
-    commands = msgspec.structs.replace(config.commands, strip_slash=False)
-    if commands != defaults.commands:
-        notes.append("commands: only strip_slash has an effect in this version")
-    if config.delivery.proactive == "defer":
-        notes.append(
-            "delivery.proactive: defer is not available in this version yet; refuse is used"
-        )
-    notes += [
         f"{part}.{name}: has no effect in this version yet"
         for part, name in (
             ("server", "console"),
             ("server", "metrics"),
-            ("delivery", "deferred_as"),
-            ("delivery", "defer_for"),
-            ("delivery", "recall_after"),
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
-    ]
-    notes += [
-        f"accounts[{index}].owners: has no effect in this version yet"
-        for index, account in enumerate(config.accounts)
-        if account.owners
     ]
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
@@ -289,6 +270,7 @@ def _impossible(config: Config) -> Iterator[str]:
         )
     yield from _impossible_webhook(config)
     yield from _impossible_connections(config)
+    yield from impossible_rules(config)
     yield from impossible_roles(config)
     if not config.store.url.startswith("sqlite:///"):
         yield f"store.url: should begin with sqlite:///, found {config.store.url!r}"

@@ -7,6 +7,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from onebridge.observability import redactor
+
 # Until somebody has set a loop, Python 3.11 makes one for whoever asks, and nobody closes it.
 asyncio.set_event_loop(None)
 
@@ -20,3 +22,12 @@ def nothing_blocks_the_loop() -> Iterator[None]:
     """Refuse calls of ours that would block the event loop: files, sockets, sleeping."""
     with blockbuster_ctx(scanned_modules=["onebridge"], excluded_modules=["onebridge.sandbox"]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_one_test() -> Iterator[None]:
+    """Forget the secrets of a test: a word that is one there is none in the next."""
+    known = redactor._secrets, redactor._pattern
+    redactor._secrets = set(known[0])
+    yield
+    redactor._secrets, redactor._pattern = known

@@ -16,7 +16,8 @@ MEANINGS = {
     "accounts[].shards": "`auto` takes the number that the platform recommends; or an object.",
     "accounts[].shards.count": "Number of shards of the whole bot.",
     "accounts[].shards.ids": "Those of them that this process runs.",
-    "accounts[].owners": "Openids of the bot's owners.",
+    "accounts[].owners": "Openids or numbers of people to whom every command is allowed; if there "
+    "are any, `/id` is theirs alone.",
     "accounts[].platform": "`official`; `official-sandbox` (the platform's own test environment); "
     "`embedded` (the simulated platform inside this process); or an object with addresses.",
     "accounts[].platform.api_url": "Base address of the REST API.",
@@ -101,24 +102,26 @@ MEANINGS = {
     " pressed it sees a failure.",
     "commands": "What happens to commands before applications see them.",
     "commands.strip_slash": "Take the leading `/` away.",
-    "commands.aliases": "Command to what it is replaced by.",
-    "commands.allow": "Only these commands pass.",
-    "commands.deny": "These commands do not.",
-    "commands.denied_reply": "What is answered to a denied command; empty: nothing.",
-    "commands.id_command": "`/id` answers with openids and numbers.",
+    "commands.aliases": 'Command to what it is replaced by: `{"菜单": "/help"}`.',
+    "commands.allow": "Only messages that begin with one of these reach applications; empty: all.",
+    "commands.deny": "Messages that begin with one of these do not.",
+    "commands.denied_reply": "What is answered to a message that does not pass, if it calls the "
+    "bot (CQ codes are read); empty: nothing.",
+    "commands.id_command": "`/id` is answered by the bridge, with openids and numbers.",
     "convert": "Platform events that may be shown as messages instead.",
     "convert.button_to_message": "A pressed button or menu entry is a message of its data.",
     "convert.push_switch_to_message": "Switching the bot's own messages on or off is a message.",
-    "auto_reply": "Answers of the bridge's own.",
+    "auto_reply": "Answers of the bridge's own to messages that call the bot.",
     "auto_reply.when": "`never`, while no application is connected (`away`), or `always`.",
-    "auto_reply.rules": "Objects with `pattern` and `reply`, the first match wins.",
+    "auto_reply.rules": "The first that matches gives the answer.",
+    "auto_reply.rules[].pattern": "Regular expression, searched in the message's text.",
+    "auto_reply.rules[].reply": "The answer; CQ codes are read.",
     "auto_reply.default": "Answer when no rule matches; empty: none.",
     "auto_reply.per_user_per_hour": "Answers to one user within an hour.",
     "auto_reply.pause": "Pause before an answer.",
     "delivery": "How messages get through.",
     "delivery.proactive": "What happens to a message that no reply window is open for: send it "
-    "anyway and let the platform decide, keep it until a window opens (planned; until then "
-    "`defer` is `refuse`), or refuse it.",
+    "anyway and let the platform decide, keep it until a window opens, or refuse it.",
     "delivery.deferred_as": "How a kept message is answered: retcode 1, or as if it had been sent.",
     "delivery.defer_for": "How long a message is kept.",
     "delivery.urls": "Links, which the platform refuses unless registered: leave them, break them "
@@ -132,7 +135,10 @@ MEANINGS = {
     '`{"group": {"window": 300, "count": 5}}`.',
     "delivery.reply_limits.*.window": "How long a message may be replied to.",
     "delivery.reply_limits.*.count": "How often.",
-    "delivery.recall_after": "Recall every sent message after this time; left out: never.",
+    "delivery.recall_after": "Recall every sent message after this time, at most two minutes; left "
+    "out: never.",
+    "delivery.input_status": "Whether `set_input_status` shows that the bot is typing, which costs "
+    "one reply.",
     "delivery.max_pending_events": "Events kept for an application that is away.",
     "delivery.pending_event_age": "How long they are kept, by kind.",
     "delivery.pending_event_age.group": "Group messages and events.",
@@ -171,17 +177,6 @@ MEANINGS = {
 }
 
 PLANNED = {
-    "accounts[].owners",
-    "auto_reply",
-    "commands.aliases",
-    "commands.allow",
-    "commands.denied_reply",
-    "commands.deny",
-    "commands.id_command",
-    "delivery.defer_for",
-    "delivery.deferred_as",
-    "delivery.recall_after",
-    "overrides",
     "server.console",
     "server.metrics",
 }

@@ -294,6 +294,7 @@ class Account:
         )
         try:
             tasks.create_task(parts.intake.run(), name=f"intake {self.app_id}")
+            tasks.create_task(parts.deferral.run(), name=f"deferred {self.app_id}")
             self._outside.append(
                 tasks.create_task(parts.connections.run(), name=f"applications {self.app_id}")
             )

@@ -16,17 +16,25 @@ from onebridge.bridge.actions.dispatch import Actions
 from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.administration import Administration
 from onebridge.bridge.bot import Bot, Bots
+from onebridge.bridge.deferral import Deferral
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.own_answers import OwnAnswers
 from onebridge.bridge.people import People
+from onebridge.bridge.posting import Posting
+from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.questions import Questions
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.recall_later import RecallLater
 from onebridge.bridge.roster import Roster
 from onebridge.bridge.sending import Call
+from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
 from onebridge.bridge.traffic import Traffic
 from onebridge.clock import Clock
 from onebridge.config import AccountSettings, Config
+from onebridge.delivery.capabilities import Capabilities
+from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import Outbox
 from onebridge.errors import OnebridgeError
 from onebridge.keys import AppId
@@ -39,6 +47,9 @@ from onebridge.qq.guild_calls import GuildCalls
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
 from onebridge.store.ports import Store
+
+RECALL_PATIENCE = 20.0
+"""Seconds that taking a message back by itself may wait for its budget."""
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -105,9 +116,12 @@ class Self(Protocol):
 class Parts(msgspec.Struct, frozen=True):
     """The parts that whoever runs the account has to do with."""
 
+    settings: AccountSettings
     bot: Bot
     intake: Intake
+    own_answers: OwnAnswers
     messaging: Messaging
+    deferral: Deferral
     actions: Actions
     quick: QuickOperations
     connections: Connections
@@ -115,9 +129,10 @@ class Parts(msgspec.Struct, frozen=True):
 
     def apply(self, config: Config) -> None:
         """Work with other settings: each is one value, replaced here and read when it is used."""
-        self.intake.settings = intake_settings(config)
-        self.messaging.settings = sending_settings(config)
-        self.messaging.remembered.message_format = config.onebot.message_format
+        sending = sending_settings(config, self.bot.account)
+        self.intake.settings = intake_settings(config, self.settings)
+        self.own_answers.settings = config.auto_reply
+        self.messaging.apply(sending)
         self.actions.strict = self.quick.at_sender = config.onebot.strict
         self.actions.pace.interval = config.onebot.rate_limit_interval
         self.bot.action_timeout = config.onebot.action_timeout
@@ -151,15 +166,50 @@ def assemble(
     """
     store, clock = shared.store, shared.clock
     ring = EventRing(newest)
-    messaging = Messaging(
-        bot=me,
+    sending = sending_settings(config, me.account)
+    lanes = Lanes()
+    capabilities = Capabilities(me.account, store, clock.now)
+    preparation = Preparation(
         store=store,
-        outbox=Outbox(me.traffic.counting(rest.post_message), store, platform_clock.now),
         uploads=MediaUploads(rest.upload, fetch=shared.fetch, tasks=tasks, clock=clock),
-        recall=rest.recall,
+        capabilities=capabilities,
+        self_id=me.self_id,
+        settings=sending.delivery,
+    )
+
+    async def recall(message_id: int) -> None:
+        await messaging.recall(message_id, asyncio.get_running_loop().time() + RECALL_PATIENCE)
+
+    posting = Posting(
+        bot=me,
+        outbox=Outbox(me.traffic.counting(rest.post_message), store, platform_clock.now),
+        capabilities=capabilities,
+        recall_later=RecallLater(recall, tasks).start,
+        store=store,
         ring=ring,
-        settings=sending_settings(config),
         clock=clock,
+        settings=sending,
+    )
+    deferral = Deferral(
+        account=me.account,
+        store=store,
+        lanes=lanes,
+        preparation=preparation,
+        posting=posting,
+        settled=posting.tell_settled,
+        clock=clock,
+        platform_now=platform_clock.now,
+        tasks=tasks,
+    )
+    messaging = Messaging(
+        account=me.account,
+        store=store,
+        preparation=preparation,
+        posting=posting,
+        deferral=deferral,
+        lanes=lanes,
+        recall=rest.recall,
+        settings=sending,
     )
     targets = Targets(me.account, store)
 
@@ -176,6 +226,13 @@ def assemble(
         people=People(me, store, roster),
         administration=Administration(groups, guilds, roster, store, platform_clock),
         messaging=messaging,
+        streams=Streams(
+            messaging=messaging,
+            posting=posting,
+            store=store,
+            post=rest.stream,
+            platform_now=platform_clock.now,
+        ),
         targets=targets,
         quick=quick,
         rest=rest,
@@ -194,16 +251,21 @@ def assemble(
         tasks=tasks,
         action_timeout=onebot.action_timeout,
     )
+    own_answers = OwnAnswers(
+        bot.call, ring=ring, tasks=tasks, clock=clock, settings=config.auto_reply
+    )
     intake = Intake(
         account=me.account,
         bot=me,
         store=store,
         ring=ring,
-        settings=intake_settings(config),
+        settings=intake_settings(config, settings),
         confirm=lambda shard, session_id, seq: shards.confirm(shard, session_id, seq),
         acknowledge=Acknowledgements(me.account, rest.acknowledge_interaction, tasks).start,
         clock=clock,
         traffic=me.traffic,
+        opened=deferral.opened,
+        answer=own_answers.start,
     )
     shards = Shards(
         settings=settings,
@@ -218,4 +280,15 @@ def assemble(
         tasks=tasks,
     )
     connections = Connections(bot, config, store, platform_clock)
-    return Parts(bot, intake, messaging, actions, quick, connections, shards)
+    return Parts(
+        settings,
+        bot,
+        intake,
+        own_answers,
+        messaging,
+        deferral,
+        actions,
+        quick,
+        connections,
+        shards,
+    )

@@ -5,11 +5,12 @@ Applications that know OneBot only cannot, so the bridge does, as soon as the pr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from onebridge.errors import OnebridgeError
 from onebridge.keys import AppId
 from onebridge.observability import counters, get_logger
+from onebridge.qq.events import Interaction, ManagementEvent
 
 log = get_logger(__name__)
 
@@ -18,6 +19,17 @@ PATIENCE = 3.0
 
 LIMIT = 256
 """Answers on their way at a time; further presses are left unanswered."""
+
+
+def pressed_in(events: Sequence[object]) -> list[tuple[int, str]]:
+    """Presses among events that want an answer: place, and id of the interaction."""
+    return [
+        (place, event.detail.interaction_id)
+        for place, event in enumerate(events)
+        if isinstance(event, ManagementEvent)
+        and isinstance(event.detail, Interaction)
+        and event.detail.needs_answer
+    ]
 
 
 class Acknowledgements:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from onebridge.bridge.commands import Commands, answered
 from onebridge.config import ReplyLimit
 from onebridge.delivery.credits import event_grant, grant_for
 from onebridge.keys import Conversation, Identity, IdKind, Scene
@@ -13,7 +14,12 @@ from onebridge.onebot.events import to_json
 from onebridge.qq.events import ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.store.records import Grant, Inbound, MessageRecord
 from onebridge.translate.convert import Conversions
-from onebridge.translate.notices import NoticeFacts, notice_kind, notice_of
+from onebridge.translate.notices import (
+    NoticeFacts,
+    notice_kind,
+    notice_of,
+    unknown_to_onebot,
+)
 from onebridge.translate.to_onebot import (
     Resolved,
     TranslationSettings,
@@ -22,7 +28,6 @@ from onebridge.translate.to_onebot import (
     quoted_message,
     sightings_in,
     to_onebot,
-    unknown_to_onebot,
 )
 from onebridge.translate.traces import audit_of, guild_of, references_of, sightings_of
 
@@ -36,6 +41,8 @@ class IntakeSettings(msgspec.Struct, frozen=True):
     report_unknown: bool = False
     interaction_ack: bool = True
     reply_limits: Mapping[str, ReplyLimit] = {}
+    commands: Commands | None = None
+    """None where there are no rules about commands, nor answers of the bridge's own."""
 
 
 class Bot(Protocol):
@@ -126,13 +133,19 @@ def inbound_message(
             resolved = msgspec.structs.replace(resolved, **{place: numbers.quote_id})
             if event.quote.ref_idx and not event.quote.is_record:
                 known.fresh[event.quote.ref_idx] = numbers.quote_id
+    commands = settings.commands
+    rules = None if commands is None else commands.rules_for(event, known.numbers)
+    shown = to_onebot(event, resolved, settings.translation if rules is None else rules.translation)
+    passes, answer = True, None
+    if commands is not None and rules is not None:
+        passes, answer = commands.judge(event, shown, rules, known.numbers)
     message = MessageRecord(
         message_id=numbers.message_id,
         conversation=event.conversation,
         author=author,
         author_number=known.numbers[author],
         time=event.timestamp,
-        event=to_json(to_onebot(event, resolved, settings.translation)),
+        event=to_json(shown),
         msg_ids=(event.msg_id,) if event.msg_id else (),
         ref_idxs=(event.ref_idx,) if event.ref_idx else (),
     )
@@ -141,11 +154,11 @@ def inbound_message(
         known.fresh.setdefault(event.msg_id, numbers.message_id)
     if event.ref_idx:
         known.fresh.setdefault(event.ref_idx, numbers.message_id)
-    return Inbound(
+    inbound = Inbound(
         dedupe_key=dedupe_key,
         time=event.timestamp,
         kind=event_kind(event.conversation.scene),
-        reported=settings.report_bots or not event.author.is_bot,
+        reported=passes and (settings.report_bots or not event.author.is_bot),
         lane=event.conversation.openid,
         message=message,
         quoted=synthetic,
@@ -153,6 +166,7 @@ def inbound_message(
         sightings=sightings_in(event, own),
         conversation=conversation_sighting(event),
     )
+    return inbound if answer is None else answered(inbound, answer)
 
 
 def inbound_notice(

@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from onebridge.bridge.acknowledge import pressed_in
+from onebridge.bridge.commands import Answered
 from onebridge.bridge.dead_letters import bury, record_each, sift, source_of
 from onebridge.bridge.inbound import (
     Bot,
@@ -31,7 +33,7 @@ from onebridge.errors import MalformedPayloadError, StoreError, StoreRefusedErro
 from onebridge.keys import WEBHOOK, AppId, Shard
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.hub import EventRing
-from onebridge.qq.events import Event, Interaction, ManagementEvent, MessageEvent, UnknownEvent
+from onebridge.qq.events import Event, ManagementEvent, MessageEvent, UnknownEvent
 from onebridge.qq.factory import dedupe_key, parse_event
 from onebridge.qq.gateway import Dispatch, Undecodable
 from onebridge.store.ports import IdentityStore, InboundStore, MessageStore, PeopleStore
@@ -52,6 +54,7 @@ BATCH = 512
 
 Result = TypeVar("Result")
 Item = Dispatch | Undecodable
+Results = Sequence[Recorded | Duplicate]
 
 
 class IntakeStore(InboundStore, IdentityStore, MessageStore, PeopleStore, Protocol):
@@ -105,6 +108,8 @@ class Intake:
         acknowledge: Callable[[str], None],
         clock: Clock,
         traffic: Traffic | None = None,
+        opened: Callable[[Sequence[Inbound | DeadLetter], Results], None] = lambda _, __: None,
+        answer: Callable[[Answered], None] | None = None,
     ) -> None:
         self._account = account
         self._bot = bot
@@ -116,6 +121,8 @@ class Intake:
         self._acknowledge = acknowledge
         self._clock = clock
         self._traffic = traffic or Traffic()
+        self._opened = opened
+        self._answer = answer
         self._waiting: deque[_Waiting] = deque()
         self._callbacks: dict[str, asyncio.Event] = {}
         self._fresh_ids: dict[str, int] = {}
@@ -246,7 +253,8 @@ class Intake:
         parsed = [self._parse(item) for item in dispatches]
         pressed: Sequence[tuple[int, str]] = ()
         if any(isinstance(event, ManagementEvent) for event in parsed):
-            pressed = self._pressed(parsed)
+            if self.settings.interaction_ack:
+                pressed = pressed_in(parsed)
             shown = self.settings.conversions
             parsed = [
                 one if isinstance(one, DeadLetter) else as_message(one, shown) for one in parsed
@@ -291,17 +299,6 @@ class Intake:
             # Without the type: whoever makes up types must not make us count without end.
             counters["intake.unknown"] += 1
         return event
-
-    def _pressed(self, parsed: Sequence[Event | DeadLetter]) -> list[tuple[int, str]]:
-        if not self.settings.interaction_ack:
-            return []
-        return [
-            (place, event.detail.interaction_id)
-            for place, event in enumerate(parsed)
-            if isinstance(event, ManagementEvent)
-            and isinstance(event.detail, Interaction)
-            and event.detail.needs_answer
-        ]
 
     async def _resolve(self, parsed: Sequence[Event | DeadLetter]) -> Known:
         """Numbers of everybody and everything that events refer to."""
@@ -367,22 +364,23 @@ class Intake:
             self._callbacks.pop(callback.key, None)
             callback.durable.set()
         self._traffic.count(source_of(shard), items, results)
+        self._opened(items, results)  # what waits for a reply goes before what is said next
         self._publish(items, results)
         for place, interaction_id in batch.pressed:
             if isinstance(results[place], Recorded):
                 self._acknowledge(interaction_id)
+        if self._answer is not None:
+            for item, result in zip(items, results, strict=True):
+                if isinstance(item, Answered) and isinstance(result, Recorded):
+                    self._answer(item)
         self._undurable -= count
         if not self._undurable:
             self._drained.set()
 
-    def _publish(
-        self,
-        items: Sequence[Inbound | DeadLetter],
-        results: Sequence[Recorded | Duplicate],
-    ) -> None:
+    def _publish(self, items: Sequence[Inbound | DeadLetter], results: Results) -> None:
         published: list[LoggedEvent] = []
         for item, result in zip(items, results, strict=True):
-            if type(item) is Inbound and type(result) is Recorded and result.log_seq:
+            if type(result) is Recorded and result.log_seq and isinstance(item, Inbound):
                 body = item.event if item.message is None else item.message.event
                 assert body is not None, "what is in the log has a body"
                 published.append(LoggedEvent(result.log_seq, item.time, item.kind, item.lane, body))

@@ -104,9 +104,9 @@ class People:
         openid = chat.peer_openid or chat.conversation.openid
         return Identity(self._bot.account, IdKind.USER, openid)
 
-    async def groups(self) -> list[dict[str, Any]]:
-        """Groups, and channels where people were seen."""
-        records = await self._store.conversations(self._bot.account, GROUP_SCENES)
+    async def groups(self, scenes: Sequence[Scene] = GROUP_SCENES) -> list[dict[str, Any]]:
+        """Groups, and channels where people were seen, or one of the two."""
+        records = await self._store.conversations(self._bot.account, scenes)
         identities = {_identity_of(record.conversation): record for record in records}
         numbers = await self._store.find_numbers(list(identities))
         return [

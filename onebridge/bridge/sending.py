@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from onebridge.config import DeliverySettings
+from onebridge.config_overrides import Overridden
 from onebridge.delivery.outbox import Delivery
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response, Retcode, succeed
@@ -22,16 +23,28 @@ class SendingSettings(msgspec.Struct, frozen=True):
     """What decides how messages go out, and how the bot's own look.
 
     Attributes:
-        delivery: How they get through.
+        delivery: How they get through, group by group.
         report_self: Whether any connection wants the bot's own messages.
         message_format: Of ``get_msg``.
         guild_as: How a channel is shown.
     """
 
-    delivery: DeliverySettings
+    delivery: Overridden[DeliverySettings]
     report_self: bool
     message_format: str
     guild_as: GuildAs
+
+
+class Hints(msgspec.Struct, frozen=True):
+    """What an action says about which message it answers (design.md section 4).
+
+    Attributes:
+        user_ids: Users that it names beside the conversation; ``at`` segments add theirs.
+        message_id: The message of a quick operation, 0 if it is none.
+    """
+
+    user_ids: tuple[int | str, ...] = ()
+    message_id: int = 0
 
 
 class Sending(msgspec.Struct):
@@ -40,10 +53,18 @@ class Sending(msgspec.Struct):
     message_id: int
     segments: Message
     delivery: Delivery
+    settings: DeliverySettings = DeliverySettings()
+    """As they hold where it goes."""
+    hints: Hints = Hints()
     is_complete: bool = False
     """Every part was accepted."""
     is_stored: bool = False
     """The store was told, once; it does so even if nobody waits for it any more."""
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it is certain that nothing of it was posted."""
+        return not self.delivery.receipts and not self.delivery.uncertain
 
 
 class Call:
@@ -64,6 +85,15 @@ def accepted(sending: Sending) -> Response:
         qq = {"message_id": sending.message_id, "audit_ids": audit_ids}
         return Response("async", int(Retcode.ASYNC), None, "", words, qq=qq)
     return succeed({"message_id": sending.message_id})
+
+
+def kept(message_id: int, settings: DeliverySettings, expires_at: float) -> Response:
+    """The answer for a message that waits until somebody writes (``delivery.deferred_as``)."""
+    if settings.deferred_as == "ok":
+        return succeed({"message_id": message_id})
+    words = "nothing can be replied to now: it is kept until somebody writes"
+    qq = {"message_id": message_id, "deferred_until": int(expires_at)}
+    return Response("async", int(Retcode.ASYNC), None, "", words, qq=qq)
 
 
 def audits_of(receipts: Iterable[Receipt]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import click
 
 from onebridge.cli.checks import check, print_schema
 from onebridge.cli.database import store
+from onebridge.cli.explain import explain
 from onebridge.cli.identities import ids
 from onebridge.cli.process import demo, run, sandbox
 from onebridge.version import __version__
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for _command in (run, demo, sandbox, check, print_schema, ids, store):
+for _command in (run, demo, sandbox, check, explain, print_schema, ids, store):
     main.add_command(_command)

@@ -14,19 +14,24 @@ Rules (design.md promise 3 and section 4):
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
+from onebridge.delivery.attempt import Attempt, may_repeat, reply_key, same_pairs
 from onebridge.delivery.credits import MARGIN, choose
 from onebridge.delivery.lanes import Turn
+from onebridge.delivery.message import REFUSALS as REFUSALS
+from onebridge.delivery.message import Delivery as Delivery
+from onebridge.delivery.message import NoCreditError as NoCreditError
+from onebridge.delivery.message import Refusal as Refusal
+from onebridge.delivery.reactions import REACTIONS, Reaction
 from onebridge.errors import ActionError, StoreError
 from onebridge.keys import Conversation
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Retcode
-from onebridge.qq.calls import SCENES_WITH_MSG_SEQ, PostMessage, Receipt, ReplyKey, SendPlan
+from onebridge.qq.calls import PostMessage, Receipt, SendPlan
 from onebridge.qq.errors import (
     Act,
     CredentialsError,
@@ -35,7 +40,7 @@ from onebridge.qq.errors import (
     RateLimitedError,
 )
 from onebridge.store.ports import CreditStore
-from onebridge.store.records import Credit, ReplyBy, TakenCredit
+from onebridge.store.records import TakenCredit
 from onebridge.supervision import Backoff, pause
 
 log = get_logger(__name__)
@@ -50,68 +55,11 @@ does it all the same, and if it is away some replies are lost."""
 LATE_RETRY_AFTER = 1.0
 """Seconds; told for messages whose lane was too slow, which says nothing of the next moment."""
 
-REPEATED_ACTS = frozenset(
-    {Act.RETRY, Act.RATE_LIMITED, Act.MEDIA, Act.NOT_ONLINE, Act.REFRESH_TOKEN}
-)
-"""Refusals that may pass within seconds, if their code says so; being muted does not."""
-
-REPLAN_ACTS = frozenset(
-    {
-        Act.URL_REFUSED,
-        Act.MARKDOWN_REFUSED,
-        Act.KEYBOARD_REFUSED,
-        Act.CARD_REFUSED,
-        Act.MENTION_ALL_REFUSED,
-    }
-)
-"""Refusals that another form of the same message may get around, tried once each."""
-
-Refusal = PlatformError | PlatformUnreachableError | RateLimitedError | CredentialsError
-REFUSALS = (PlatformError, PlatformUnreachableError, RateLimitedError, CredentialsError)
-"""The same for ``except``: how a call can fail."""
-
-Planner = Callable[[Sequence[Credit], frozenset[Act]], SendPlan]
-"""Segments and facts are bound already; what is left are candidates, best first, and refusals."""
-
-Order = Callable[[Sequence[Credit], float], list[Credit]]
-"""Puts open credits in the order in which this message wants them; the float is now."""
-
-
-class Delivery(msgspec.Struct):
-    """One message on its way; tells at any moment what is known of it."""
-
-    conversation: Conversation
-    plan: Planner
-    order: Order
-    proactive: bool
-    """Whether it may go out without a credit."""
-    is_particular: bool = True
-    """Whether it prefers a credit to the newest, or looks different by whom it answers."""
-    start_by: float = math.inf
-    """Loop time after which it is not begun, nor waited for or repeated any more."""
-    receipts: list[Receipt] = []
-    uncertain: bool = False
-    """A call is out, or ended without an answer, and may have been delivered."""
-    notes: tuple[str, ...] = ()
-    failure: Refusal | None = None
-
 
 class _Post(Protocol):
     def __call__(
         self, call: PostMessage, /, *, start_by: float, on_way: Callable[[bool], None]
     ) -> Awaitable[Receipt]: ...
-
-
-class NoCreditError(ActionError):
-    """Nothing can be replied to, and speaking first is not wanted or not allowed."""
-
-    def __init__(self, needed: int, left: int) -> None:
-        super().__init__(
-            Retcode.NO_CREDIT,
-            f"the message needs {needed} replies and {left} are left: on this platform a bot"
-            " answers a recent message, a few times, and delivery.proactive does not allow it to"
-            " speak first",
-        )
 
 
 class Outbox:
@@ -159,8 +107,14 @@ class Outbox:
                 await self._carry_out(delivery, refusals)
             except PlatformError as error:
                 delivery.failure = error
+                delivery.refused.append(error)
                 untouched = not delivery.receipts and not delivery.uncertain
-                if error.act in REPLAN_ACTS - refusals and untouched:
+                wants_other = REACTIONS[error.act] is Reaction.REPLAN or (
+                    # A picture inside markdown that the platform could not fetch.
+                    error.act is Act.MEDIA
+                    and any(call.markdown is not None for call in delivery.calls)
+                )
+                if wants_other and error.act not in refusals and untouched:
                     counters[f"outbox.replanned.{error.act.value}"] += 1
                     refusals |= {error.act}
                     continue
@@ -173,7 +127,7 @@ class Outbox:
 
     async def _carry_out(self, delivery: Delivery, refusals: frozenset[Act]) -> None:
         plan, taken = await self._reserve(delivery, refusals)
-        delivery.notes = plan.notes
+        delivery.notes, delivery.calls = plan.notes, plan.calls
         unused = list(taken)
         try:
             for call in plan.calls:
@@ -213,12 +167,17 @@ class Outbox:
                 await self._store.open_credits(delivery.conversation, now), now
             )
             plan = delivery.plan(credits, refusals)
+            if delivery.before:
+                return plan, same_pairs(plan, delivery)
             wanted = choose(credits, len(plan.calls))
             if len(wanted) < len(plan.calls) and not delivery.proactive:
-                raise NoCreditError(len(plan.calls), len(wanted))
+                raise NoCreditError(len(plan.calls), len(wanted), delivery.why_not_first)
             if not wanted:
                 return plan, ()
-            taken = await self._store.take_credits(delivery.conversation, wanted, now)
+            if delivery.take is not None:
+                taken = await delivery.take(wanted, now)
+            else:
+                taken = await self._store.take_credits(delivery.conversation, wanted, now)
             if taken is not None:
                 return plan, taken
             # Gone between looking and taking (a window closed): what is left is fewer each time.
@@ -235,10 +194,10 @@ class Outbox:
             delivery: Told what is known at any moment.
         """
         backoff: Backoff | None = None  # made when a call fails, which is rare
-        attempt = _Attempt(delivery, unused)
+        attempt = Attempt(delivery, unused)
         repeats = 0
         while True:
-            key = _reply_key(call, attempt.credit)
+            key = reply_key(call, attempt.credit)
             try:
                 receipt = await self._post(
                     msgspec.structs.replace(call, reply=key),
@@ -258,7 +217,7 @@ class Outbox:
                 if await self._took_another(failure, attempt, delivery):
                     continue
             repeats += 1
-            if repeats >= ATTEMPTS or not _may_repeat(failure, key, attempt):
+            if repeats >= ATTEMPTS or not may_repeat(failure, key, attempt):
                 raise failure
             backoff = backoff or self._new_backoff()
             told = failure.retry_after if isinstance(failure, PlatformError) else None
@@ -270,7 +229,7 @@ class Outbox:
             await pause(wait)
 
     async def _took_another(
-        self, error: PlatformError, attempt: "_Attempt", delivery: Delivery
+        self, error: PlatformError, attempt: Attempt, delivery: Delivery
     ) -> bool:
         """Whether a refusal was about the credit, and the call has another one (or none) now."""
         credit = attempt.credit
@@ -308,81 +267,5 @@ class Outbox:
                 if taken:
                     return taken[0]
         if not delivery.proactive:
-            raise NoCreditError(1, 0)
+            raise NoCreditError(1, 0, delivery.why_not_first)
         return None
-
-
-def _may_repeat(failure: Refusal, key: ReplyKey | None, attempt: "_Attempt") -> bool:
-    match failure:
-        case PlatformError():
-            may_pass = failure.retryable and failure.act in REPEATED_ACTS
-        case PlatformUnreachableError():
-            may_pass = True
-        case _:
-            may_pass = False
-    return may_pass and (not attempt.maybe_delivered or (key is not None and key.is_idempotent))
-
-
-class _Attempt:
-    """What is known of one call: where its credit is, and whether it may have arrived."""
-
-    __slots__ = ("_delivery", "_unused", "credit", "is_out", "maybe_delivered")
-
-    def __init__(self, delivery: Delivery, unused: list[TakenCredit]) -> None:
-        self._delivery = delivery
-        self._unused = unused
-        self.credit = unused[0] if unused else None
-        self.is_out = False
-        """It left, and has not certainly come back."""
-        self.maybe_delivered = False
-        """An earlier try may have arrived."""
-
-    def on_way(self, is_out: bool) -> None:
-        """It leaves, or has come back without any effect and waits."""
-        if not is_out:
-            self.came_back()
-            return
-        self.is_out = self._delivery.uncertain = True
-        if self._unused and self._unused[0] is self.credit:
-            del self._unused[0]
-
-    def came_back(self) -> None:
-        """This try certainly did nothing; the credit is as good as new if no other try did."""
-        if self.is_out and not self.maybe_delivered and self.credit is not None:
-            self._unused.insert(0, self.credit)
-        self._settle()
-
-    def failed(self, error: Refusal) -> None:
-        """This try failed; what may it have done?"""
-        if not self.is_out or isinstance(error, CredentialsError | RateLimitedError):
-            self.came_back()
-        elif not error.certain:
-            self.maybe_delivered = self._delivery.uncertain = True
-            self.is_out = False
-        elif isinstance(error, PlatformUnreachableError):
-            self.came_back()
-        else:
-            self._settle()  # the platform has looked at its credit
-
-    def _settle(self) -> None:
-        self.is_out = False
-        self._delivery.uncertain = self.maybe_delivered
-
-    def renew(self, credit: TakenCredit | None) -> None:
-        """Another credit in place of one that is of no use."""
-        if self._unused and self._unused[0] is self.credit:
-            del self._unused[0]
-        self.credit = credit
-        if credit is not None:
-            self._unused.insert(0, credit)
-
-
-def _reply_key(call: PostMessage, credit: TakenCredit | None) -> ReplyKey | None:
-    if credit is None:
-        return None
-    if credit.by is ReplyBy.EVENT_ID:
-        # With msg_seq beside it the platform counts an event_id reply as proactive
-        # (qq-platform.md section 11 row 16).
-        return ReplyKey(event_id=credit.reply_id)
-    seq = credit.msg_seq if call.conversation.scene in SCENES_WITH_MSG_SEQ else 0
-    return ReplyKey(msg_id=credit.reply_id, msg_seq=seq)

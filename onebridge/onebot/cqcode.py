@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from onebridge.onebot.segments import Segment, text
+from onebridge.onebot.segments import Segment, is_message_json, text
 
 _NAME = r"[A-Za-z0-9\-_.]+"
 # The standard forbids blanks around keys; people write `[CQ:face, id=1]` all the same.
@@ -19,6 +19,10 @@ _CODE = re.compile(rf"\[CQ:({_NAME})((?:{_PARAM}[^,\]]*)*),?\]")
 _BROKEN_PARAM = re.compile(rf",(?!\s*{_NAME}\s*=)(?!\Z)")
 _SPECIAL_IN_TEXT = re.compile(r"[&\[\]]")
 _SPECIAL_IN_VALUE = re.compile(r"[&\[\],]")
+
+
+HOLDERS = frozenset({"node", "forward"})
+"""Segments whose ``content`` is a message of its own."""
 
 
 def escape(content: str) -> str:
@@ -48,7 +52,11 @@ def unescape(content: str) -> str:
 
 
 def to_cq(segments: Iterable[Segment]) -> str:
-    """A message as a CQ string; null values are left out, lists and objects become JSON text."""
+    """A message as a CQ string.
+
+    Null values are left out. What a node says is a CQ string within it; other lists and objects
+    become JSON text.
+    """
     parts: list[str] = []
     for segment in segments:
         if segment.type == "text":
@@ -57,7 +65,9 @@ def to_cq(segments: Iterable[Segment]) -> str:
         parts.append(f"[CQ:{escape_value(segment.type)}")
         for key, value in segment.data.items():
             if value is not None:
-                parts.append(f",{escape_value(key)}={escape_value(_value_text(value))}")
+                is_said = key == "content" and segment.type in HOLDERS and is_message_json(value)
+                shown = to_cq(map(_segment_of, value)) if is_said else _value_text(value)
+                parts.append(f",{escape_value(key)}={escape_value(shown)}")
         parts.append("]")
     return "".join(parts)
 
@@ -95,6 +105,10 @@ def _params(listed: str) -> dict[str, str]:
     """``,a=1,b=2`` as a dict; of equal keys the last wins."""
     pairs = (pair.partition("=") for pair in listed.split(",")[1:])
     return {key.strip(): unescape(value) for key, _, value in pairs}
+
+
+def _segment_of(item: dict[str, Any]) -> Segment:
+    return Segment(item["type"], item["data"])
 
 
 def _value_text(value: Any) -> str:

@@ -57,6 +57,8 @@ class EventRing:
         self._newest = newest
         self._dropped_through = newest
         self._changed = asyncio.Event()
+        self.listeners: set[object] = set()
+        """Applications that hear events now: open connections, and those that took a POST."""
 
     @property
     def newest(self) -> int:

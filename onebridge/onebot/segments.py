@@ -34,6 +34,21 @@ def text(content: str) -> Segment:
     return Segment("text", {"text": content})
 
 
+def as_json(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    """Segments as they stand in JSON, such as a node's content."""
+    return [{"type": segment.type, "data": dict(segment.data)} for segment in segments]
+
+
+def is_message_json(value: Any) -> bool:
+    """Whether a JSON value is an array of segments."""
+    return isinstance(value, list) and all(
+        isinstance(item, dict)
+        and isinstance(item.get("type"), str)
+        and isinstance(item.get("data"), dict)
+        for item in value
+    )
+
+
 def merge_texts(segments: Iterable[Segment]) -> list[Segment]:
     """Join neighbouring texts and drop empty ones: plugins match on the first text segment."""
     merged: list[Segment] = []

@@ -65,6 +65,8 @@ class PostMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Channel and DM: an image that the platform fetches."""
     image_data: bytes = b""
     """Channel and DM: an image that is sent along (multipart ``file_image``)."""
+    input_seconds: int = 0
+    """C2C: nothing is said, but shown as being typed, 1 to 60 seconds (msg_type 6)."""
     reference: str = ""
     """What is quoted: ``REFIDX_…`` in group and C2C, a message id in channel and DM."""
     reply: ReplyKey | None = None
@@ -97,6 +99,28 @@ class PreparedMedia(msgspec.Struct, frozen=True):
     file_info: str = ""
     image_url: str = ""
     image_data: bytes = b""
+
+
+class StreamPart(msgspec.Struct, frozen=True):
+    """One part of a C2C message that grows while people read (qq-platform.md section 7.4).
+
+    Attributes:
+        conversation: The chat.
+        content: All of the text so far; it begins with what is shown already.
+        index: Rises by one with each call.
+        reply: The same for the whole stream; it costs one reply.
+        stream_id: ``id`` of the first answer; empty in the first call.
+        is_last: Whether nothing follows.
+        is_markdown: How the text is shown.
+    """
+
+    conversation: Conversation
+    content: str
+    index: int
+    reply: ReplyKey
+    stream_id: str = ""
+    is_last: bool = False
+    is_markdown: bool = False
 
 
 class RecallMessage(msgspec.Struct, frozen=True):

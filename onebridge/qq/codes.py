@@ -320,6 +320,10 @@ CODE_RULES: dict[int, CodeRule] = _rows(
 )
 """Code → rule. The token endpoint's own reading of 10004 and 1000xx is in ``token.py``."""
 
+MARKDOWN_RIGHTS = frozenset({304036, 304041})
+KEYBOARD_RIGHTS = frozenset({304037, 304057})
+"""Codes that are about what a bot may send at all, not about what it sent (section 8.4)."""
+
 NOT_OFFERED = frozenset({11253, 11254})
 """The endpoint is not open to this bot at all, whatever it is asked about."""
 

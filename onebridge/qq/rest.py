@@ -5,7 +5,6 @@ same as one too many has done nothing: its budget is held, and the same call is 
 """
 
 import asyncio
-import math
 import re
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -17,22 +16,31 @@ import aiohttp
 from onebridge.clock import Clock
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.answers import read_answer as read_answer
+from onebridge.qq.answers import read_receipt
 from onebridge.qq.budgets import Draw, endpoint_draws, message_draws
 from onebridge.qq.calls import (
-    UNKNOWN_AUDIT,
     BotProfile,
     GatewayInfo,
     PostMessage,
     RecallMessage,
     Receipt,
+    StreamPart,
     Upload,
     UploadMedia,
 )
 from onebridge.qq.errors import Act, PlatformError
-from onebridge.qq.http import Answer, Hosts, Told, call_timeout, exchange
+from onebridge.qq.http import Hosts, Told, call_timeout, exchange
 from onebridge.qq.pacing import Pacer
-from onebridge.qq.parsing import read_int, read_text, read_time
-from onebridge.qq.routes import JSON, conversation_path, encode_json, encode_message, encode_upload
+from onebridge.qq.parsing import read_int, read_text
+from onebridge.qq.routes import (
+    JSON,
+    conversation_path,
+    encode_json,
+    encode_message,
+    encode_upload,
+    stream_body,
+)
 from onebridge.qq.token import AccessToken
 
 MIN_SEND_TIMEOUT = 5.0
@@ -122,18 +130,16 @@ class QQRest:
         told = await self._call(
             "POST", path, body, content_type, draws=draws, start_by=start_by, on_way=on_way
         )
-        data, trace_id = told.data, told.trace_id
-        if not isinstance(data, dict):
-            data = {}
-        if _is_audit(data):
-            return Receipt(audit_id=_audit_id(data), trace_id=trace_id)
-        ext = data.get("ext_info")
-        return Receipt(
-            msg_id=read_text(data.get("id")),
-            ref_idx=read_text(ext.get("ref_idx")) if isinstance(ext, dict) else "",
-            timestamp=read_time(data.get("timestamp"), 0.0),
-            trace_id=trace_id,
-        )
+        return read_receipt(told)
+
+    async def stream(self, part: StreamPart, start_by: float | None = None) -> Receipt:
+        """Send one part of a message that grows; the first receipt's ``msg_id`` is its stream id.
+
+        Raises as ``post_message`` does.
+        """
+        path = conversation_path(part.conversation, "stream_messages")
+        body = encode_json(stream_body(part))
+        return read_receipt(await self._call("POST", path, body, start_by=start_by))
 
     async def upload(self, call: UploadMedia) -> Upload:
         """Upload a file for group or C2C messages; nothing is sent to anybody.
@@ -320,69 +326,3 @@ class QQRest:
             except ValueError:
                 return
             self._clock_offset = platform_time - (asked_at + answered_at) / 2
-
-
-_AUDIT_CODES = frozenset({304023, 304024})
-
-
-def _is_audit(body: dict[str, Any]) -> bool:
-    return (
-        read_int(body.get("code")) in _AUDIT_CODES or read_int(body.get("err_code")) in _AUDIT_CODES
-    )
-
-
-def _audit_id(body: dict[str, Any]) -> str:
-    """``data.message_audit.audit_id``; a receipt must have one, or it would not say "pending"."""
-    data = body.get("data")
-    details = data.get("message_audit") if isinstance(data, dict) else None
-    audit_id = read_text(details.get("audit_id")) if isinstance(details, dict) else ""
-    return audit_id or UNKNOWN_AUDIT
-
-
-def read_answer(endpoint: str, answer: Answer) -> Told:
-    """What a success tells; an accepted call that waits for an audit is one.
-
-    Error bodies come in three shapes and with many a status, also 200 (qq-platform.md sections 1.4
-    and 8.5).
-
-    Raises:
-        PlatformError: It is an error.
-    """
-    status = answer.status
-    trace_id = answer.headers.get("X-Tps-trace-ID", "")
-    try:
-        data = answer.json()
-    except ValueError:
-        text = answer.body[:200].decode("utf-8", "replace")
-        raise PlatformError(
-            endpoint, http_status=status, message=f"not JSON: {text!r}", trace_id=trace_id
-        ) from None
-    code = err_code = 0
-    message = ""
-    if isinstance(data, dict):
-        if _is_audit(data):
-            return Told(data, trace_id or read_text(data.get("trace_id")), status)
-        code = read_int(data.get("code"))
-        err_code = read_int(data.get("err_code"))
-        message = read_text(data.get("message"))
-        trace_id = trace_id or read_text(data.get("trace_id"))
-    if 200 <= status < 300 and not code and not err_code:
-        return Told(data, trace_id, status)
-    raise PlatformError(
-        endpoint,
-        http_status=status,
-        code=code,
-        err_code=err_code,
-        message=message,
-        trace_id=trace_id,
-        retry_after=_retry_after(answer.headers.get("Retry-After", "")),
-    )
-
-
-def _retry_after(header: str) -> float | None:
-    """Seconds; None if there are none. The platform documents no such header (section 8.5)."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        return None
-    return seconds if 0 < seconds < math.inf else None

@@ -14,10 +14,14 @@ from onebridge.qq.calls import (
     MsgType,
     PostMessage,
     ReplyKey,
+    StreamPart,
     UploadMedia,
 )
 
 JSON = "application/json"
+
+STREAM_GOES_ON, STREAM_END = 1, 10
+"""``input_state`` (qq-platform.md section 7.4)."""
 
 
 class Route(NamedTuple):
@@ -62,6 +66,8 @@ def message_body(call: PostMessage) -> dict[str, Any]:
             body["media"] = {"file_info": call.file_info}
             # It must not be empty here, says one edition of the documents (section 11 row 20).
             content = content or " "
+        elif call.msg_type is MsgType.INPUT_NOTIFY:
+            body["input_notify"] = {"input_type": 1, "input_second": call.input_seconds}
     elif call.image_url:
         body["image"] = call.image_url
     if content:
@@ -78,6 +84,22 @@ def message_body(call: PostMessage) -> dict[str, Any]:
         }
     if call.reply is not None:
         body.update(_reply_keys(call.reply, call.conversation.scene))
+    return body
+
+
+def stream_body(part: StreamPart) -> dict[str, Any]:
+    """The JSON body of a part of a stream (qq-platform.md section 7.4)."""
+    body: dict[str, Any] = {
+        # The whole text again, so that a part that was lost on the way is not missing.
+        "input_mode": "replace",
+        "input_state": STREAM_END if part.is_last else STREAM_GOES_ON,
+        "index": part.index,
+        "content_type": "markdown" if part.is_markdown else "text",
+        "content_raw": part.content,
+        **_reply_keys(part.reply, part.conversation.scene),
+    }
+    if part.stream_id:
+        body["stream_msg_id"] = part.stream_id
     return body
 
 

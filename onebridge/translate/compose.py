@@ -6,12 +6,24 @@ is left to QQ, which shows it by itself, but only with text (qq-platform.md sect
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from onebridge.qq.calls import FileType, MsgType, PostMessage, PreparedMedia
+from onebridge.qq.calls import FileType, MsgType, PostMessage
 from onebridge.qq.codes import Act
+from onebridge.translate.blocks import (
+    Block,
+    Body,
+    CardBlock,
+    Embed,
+    Link,
+    Media,
+    Mention,
+    Picture,
+    Tag,
+    Words,
+)
 from onebridge.translate.escape import escape_markdown
 from onebridge.translate.facts import MANNERS, Facts, UrlPolicy
 from onebridge.translate.links import (
@@ -19,76 +31,15 @@ from onebridge.translate.links import (
     break_urls,
     find_urls,
     has_foreign_url,
+    markdown_image,
     markdown_link,
     remove_urls,
 )
-from onebridge.translate.rich import Card, Json
+from onebridge.translate.rich import Json
 from onebridge.translate.text import Atom, split
 
 LABEL = 80
 """Characters of a URL that a link shows; the rest of a longer one says little."""
-
-
-class Mention(NamedTuple):
-    """Somebody by openid, and the text that stands for them where no mention can."""
-
-    openid: str
-    text: str
-
-
-class Tag(NamedTuple):
-    """One of the platform's own inline tags, in its final form."""
-
-    text: str
-
-
-class Words(msgspec.Struct):
-    """Text with what stands in it."""
-
-    parts: list[str | Mention | Tag] = []
-    keyboard: Json | None = None
-
-    def add(self, part: str | Mention | Tag) -> None:
-        """Add at the end; neighbouring strings become one."""
-        last = self.parts[-1] if self.parts else None
-        if isinstance(part, str) and isinstance(last, str):
-            self.parts[-1] = last + part
-        else:
-            self.parts.append(part)
-
-    @property
-    def shows_nothing(self) -> bool:
-        """Whether it is all blank."""
-        return not any(not isinstance(part, str) or part.strip() for part in self.parts)
-
-    @property
-    def mentions(self) -> list[Mention]:
-        """Who is mentioned."""
-        return [part for part in self.parts if isinstance(part, Mention)]
-
-
-class Media(NamedTuple):
-    """A prepared file."""
-
-    kind: FileType
-    prepared: PreparedMedia
-
-
-class Embed(NamedTuple):
-    """The platform's own embed, for guild scenes."""
-
-    embed: dict[str, Any]
-
-
-class CardBlock(NamedTuple):
-    """A markdown message that the application wrote."""
-
-    card: Card
-    keyboard: Json | None
-
-
-Body = Media | Embed | CardBlock
-Block = Words | Body
 
 
 class _Unit(msgspec.Struct):
@@ -116,7 +67,11 @@ class Composer:
             blocks: In order; two neighbours are never both words.
             quote: What the message replies to, in the platform's terms; empty for nothing.
         """
-        for unit in self._pair(blocks):
+        units = self._pair(blocks)
+        if any(unit.body is None for unit in units):
+            other = self._pair(blocks, prefers_previous=True)
+            units = other if len(other) < len(units) else units
+        for unit in units:
             match unit.body:
                 case Media():
                     self._post_media(unit, unit.body)
@@ -135,13 +90,16 @@ class Composer:
         """Remember what could not be carried as it was."""
         self._notes[words] = None
 
-    def _pair(self, blocks: Sequence[Block]) -> list[_Unit]:
-        """Text goes with the body after it, else with the one before it, if that can have any."""
+    def _pair(self, blocks: Sequence[Block], *, prefers_previous: bool = False) -> list[_Unit]:
+        """Text goes with the body after it, else with the one before it, if that can have any.
+
+        With ``prefers_previous`` it is the other way round, which is the fewest units there can be.
+        """
         units: list[_Unit] = []
         waiting: Words | None = None
         for block in blocks:
             if isinstance(block, Words):
-                waiting = block
+                waiting = None if prefers_previous and self._attach(units, block) else block
                 continue
             if waiting is not None and not _takes_text(block) and self._attach(units, waiting):
                 waiting = None
@@ -206,7 +164,7 @@ class Composer:
             for atoms in (self._markdown_atoms(unit.before), self._markdown_atoms(unit.after))
         )
         whole = "\n\n".join(part for part in (before, content, after) if part.strip())
-        if len(whole) > self._facts.text_limit:
+        if len(whole) > self._facts.length_limit:
             return None
         return {**markdown, "content": whole}
 
@@ -217,10 +175,30 @@ class Composer:
             for piece in self._plain(words):
                 self._call(content=piece)
             return
-        pieces = split(self._markdown_atoms(words), escape_markdown, self._facts.text_limit)
+        self._say_why_markdown(words)
+        pieces = split(self._markdown_atoms(words), escape_markdown, self._facts.length_limit)
+        # Else a picture that the platform cannot fetch would be missing without a word.
+        is_shown = any(isinstance(part, Picture) for part in words.parts)
+        verified = {"force_verify_image_resource": True} if is_shown else {}
         for number, piece in enumerate(pieces, 1):
             keyboard = words.keyboard if number == len(pieces) else None
-            self._call(MsgType.MARKDOWN, markdown={"content": piece}, keyboard=keyboard)
+            markdown = {"content": piece.strip("\n") if is_shown else piece, **verified}
+            self._call(MsgType.MARKDOWN, markdown=markdown, keyboard=keyboard)
+
+    def _say_why_markdown(self, words: Words) -> None:
+        if words.keyboard is not None:
+            self._note("the text is markdown: a keyboard needs it")
+        if words.mentions and not self._manner.has_tags:
+            self._note("the text is markdown: an @ is shown in nothing else here")
+        if self._has_foreign_link(words):
+            self._note("the text is markdown: links that are not registered are refused elsewhere")
+
+    def _has_foreign_link(self, words: Words) -> bool:
+        return self._url_policy == "markdown" and any(
+            isinstance(part, Link)
+            or (isinstance(part, str) and has_foreign_url(part, self._facts.url_allow))
+            for part in words.parts
+        )
 
     def _can_be_caption(self, words: Words) -> bool:
         if self._needs_markdown(words):
@@ -234,18 +212,16 @@ class Composer:
             return True
         if self._manner.has_tags:
             return False
+        if any(isinstance(part, Picture) for part in words.parts):
+            return True
         mentions = words.mentions
         if mentions:
             asker = self._asker_in(words)
             others = any(mention.openid != asker for mention in mentions)
             rest = (part for part in words.parts if not isinstance(part, Mention))
-            if others or not any(isinstance(part, Tag) or part.strip() for part in rest):
+            if others or not any(not isinstance(part, str) or part.strip() for part in rest):
                 return True
-        return self._url_policy == "markdown" and any(
-            has_foreign_url(part, self._facts.url_allow)
-            for part in words.parts
-            if isinstance(part, str)
-        )
+        return self._has_foreign_link(words)
 
     def _asker_in(self, words: Words) -> str:
         """Whoever the next call answers, if they are mentioned and QQ would show it by itself."""
@@ -263,6 +239,10 @@ class Composer:
                 flat.add(part.removeprefix(" ") if follows_dropped else part)
             elif isinstance(part, Tag):
                 flat.add(part)
+            elif isinstance(part, Link):
+                flat.add(f"{part.label}\n{part.url}" if part.label != part.url else part.url)
+            elif isinstance(part, Picture):
+                flat.add(part.url)
             elif self._manner.has_tags:
                 flat.add(Tag(f"<@{part.openid}>"))
             elif part.openid == asker:
@@ -275,9 +255,9 @@ class Composer:
         atoms = [
             Atom(part.text, solid=True) if isinstance(part, Tag) else Atom(self._without_urls(part))
             for part in flat.parts
-            if not isinstance(part, Mention)
+            if isinstance(part, str | Tag)
         ]
-        return split(atoms, self._manner.escape, self._facts.text_limit)
+        return split(atoms, self._manner.escape, self._facts.length_limit)
 
     def _markdown_atoms(self, words: Words | None) -> list[Atom]:
         atoms: list[Atom] = []
@@ -286,6 +266,10 @@ class Composer:
                 atoms.append(Atom(f"<@{part.openid}>", solid=True))
             elif isinstance(part, Tag):
                 atoms.append(Atom(part.text, solid=True))
+            elif isinstance(part, Picture):
+                atoms.append(Atom(markdown_image(part.url), solid=True))
+            elif isinstance(part, Link):
+                atoms.append(self._link_atom(part.url, part.label))
             elif self._url_policy == "markdown":
                 atoms += self._linked(part)
             else:
@@ -296,13 +280,18 @@ class Composer:
         end = 0
         for start, stop in find_urls(text):
             yield Atom(text[end:start])
-            url = text[start:stop]
-            label = url if len(url) <= LABEL else url[: LABEL - 1] + "…"
-            link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
-            fits = len(link.text) <= self._facts.text_limit
-            yield link if fits else Atom(break_all(url))
+            yield self._link_atom(text[start:stop], text[start:stop])
             end = stop
         yield Atom(text[end:])
+
+    def _link_atom(self, url: str, words: str) -> Atom:
+        """A link, or words where it is too long or not wanted."""
+        if self._url_policy != "markdown":
+            return Atom(self._without_urls(f"{words}\n{url}" if words != url else url))
+        line = " ".join(words.split())
+        label = line if len(line) <= LABEL else line[: LABEL - 1] + "…"
+        link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
+        return link if len(link.text) <= self._facts.length_limit else Atom(break_all(url))
 
     def _without_urls(self, text: str) -> str:
         """Plain text under the URL policy."""

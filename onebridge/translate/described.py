@@ -43,14 +43,14 @@ def _labelled(label: str, *keys: str) -> Callable[[Segment], str]:
     return words
 
 
-_MUSIC_PAGES: Mapping[str, str] = {
+MUSIC_PAGES: Mapping[str, str] = {
     "qq": "https://i.y.qq.com/v8/playsong.html?songid=",
     "163": "https://music.163.com/song?id=",
 }
 
 
 def _music(segment: Segment) -> str:
-    page = _MUSIC_PAGES.get(segment.get("type"))
+    page = MUSIC_PAGES.get(segment.get("type"))
     if page is not None and segment.get("id"):
         return "[音乐]\n" + page + segment.get("id")
     return "\n".join(("[音乐]", *filter(None, [_lines("title", "content", "url")(segment)])))

@@ -5,22 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
-from onebridge.qq.calls import SendPlan
+from onebridge.qq.calls import PostMessage, SendPlan
 from onebridge.qq.codes import Act
-from onebridge.translate.compose import (
-    Block,
-    CardBlock,
-    Composer,
-    Embed,
-    Media,
-    Mention,
-    Tag,
-    Words,
-)
+from onebridge.translate.blocks import Block, CardBlock, Embed, Link, Media, Mention, Tag, Words
+from onebridge.translate.cards import read_card
+from onebridge.translate.compose import Composer
 from onebridge.translate.described import EVERYONE, describe, mention_text
 from onebridge.translate.escape import ZERO_WIDTH, clean
 from onebridge.translate.faces import face_text
 from onebridge.translate.facts import FILE_TYPES, MANNERS, Facts, Way, way_of
+from onebridge.translate.links import is_public_address
+from onebridge.translate.repack import smaller_forms
 from onebridge.translate.rich import (
     Json,
     button_labels,
@@ -66,6 +61,7 @@ class Draft:
             Way.KEYBOARD: self._add_keyboard,
             Way.BUTTONS: self._add_buttons,
             Way.EMBED: self._add_embed,
+            Way.CARD: self._add_card,
             Way.DESCRIBED: self._add_described,
             Way.UNSUPPORTED: self._add_unsupported,
             Way.LEFT_OUT: self._add_left_out,
@@ -122,7 +118,9 @@ class Draft:
             self._quote = reference
 
     def _add_media(self, index: int, segment: Segment) -> None:
-        self._blocks.append(Media(FILE_TYPES[segment.type], self._facts.media[index]))
+        named = next(filter(is_public_address, map(segment.get, ("file", "url"))), "")
+        prepared = self._facts.media[index]
+        self._blocks.append(Media(FILE_TYPES[segment.type], prepared, named))
 
     def _add_markdown(self, _index: int, segment: Segment) -> None:
         card = read_markdown(segment)
@@ -146,6 +144,19 @@ class Draft:
             self._add_described(index, segment)
             return
         self._blocks.append(Embed(dict(segment.data)))
+
+    def _add_card(self, index: int, segment: Segment) -> None:
+        card = read_card(segment)
+        acts = self._facts.refusals
+        if card is None:
+            self._add_described(index, segment)
+        elif not MANNERS[self._facts.scene].has_tags:
+            self._words().add(Link(card.url, clean(card.title)))
+            self._say("".join(f"\n{line}" for line in card.lines))
+        elif acts.isdisjoint((Act.CARD_REFUSED, Act.URL_REFUSED)):
+            self._blocks.append(Embed(card.embed()))
+        else:
+            self._add_described(index, segment)
 
     def _add_described(self, _index: int, segment: Segment) -> None:
         self._say(describe(segment))
@@ -177,7 +188,11 @@ class Draft:
             if not (isinstance(block, Words) and block.shows_nothing)
         ]
         self._place_keyboard(blocks)
-        calls = Composer(self._facts, self._notes).compose(_joined(blocks), self._quote)
+        blocks = _joined(blocks)
+        calls = Composer(self._facts, self._notes).compose(blocks, self._quote)
+        left = sum(credit.left for credit in self._facts.credits)
+        if 0 < left < len(calls):
+            calls = self._repacked(blocks, calls, left)
         if not calls:
             raise self._nothing_left()
         if len(calls) > MOST_CALLS:
@@ -186,6 +201,21 @@ class Draft:
                 f"it would become {len(calls)} messages on QQ; at most {MOST_CALLS} are sent",
             )
         return SendPlan(calls, tuple(self._notes))
+
+    def _repacked(
+        self, blocks: list[Block], calls: tuple[PostMessage, ...], left: int
+    ) -> tuple[PostMessage, ...]:
+        """The closest form that the replies which are left can carry, else the smallest."""
+        smallest, notes = calls, self._notes
+        for form, note in smaller_forms(blocks, self._facts):
+            noted = {**self._notes, note: None}
+            smaller = Composer(self._facts, noted).compose(form, self._quote)
+            if len(smaller) < len(smallest):
+                smallest, notes = smaller, noted
+            if len(smallest) <= left:
+                break
+        self._notes = notes
+        return smallest
 
     def _place_keyboard(self, blocks: list[Block]) -> None:
         """A keyboard goes under the application's own markdown, else under the last text."""

@@ -26,6 +26,11 @@ def escape_plain(text: str) -> str:
     return _TAG_START.sub("<" + ZERO_WIDTH, text) if "<" in text else text
 
 
+def break_tags(text: str) -> str:
+    """Text of an embed: nothing is unescaped there, and no tag may come of it."""
+    return _EVERYONE.sub("@" + ZERO_WIDTH, escape_plain(text))
+
+
 def escape_guild(text: str) -> str:
     """Text of channel and DM messages, which the platform unescapes."""
     if "&" in text or "<" in text or ">" in text:

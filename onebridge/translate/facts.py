@@ -52,6 +52,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     refusals: frozenset[Act] = frozenset()
 
     @property
+    def length_limit(self) -> int:
+        """Characters in one message; half of that once the platform found one too long."""
+        halved = Act.TOO_LONG in self.refusals
+        return max(1, self.text_limit // 2) if halved else self.text_limit
+
+    @property
     def scene(self) -> Scene:
         """Kind of the chat."""
         return self.conversation.scene
@@ -115,6 +121,8 @@ class Way(StrEnum):
     KEYBOARD = "keyboard"
     BUTTONS = "buttons"
     EMBED = "embed"
+    CARD = "card"
+    """As a link with a title, or as text if it leads nowhere."""
     DESCRIBED = "described"
     """Always as text: that is all the platform has for it."""
     UNSUPPORTED = "unsupported"
@@ -155,10 +163,10 @@ WAYS: Mapping[str, Mapping[Scene, Way]] = {
     "embed": _row(Way.DESCRIBED, Way.EMBED),
     # Cards can no longer be sent anywhere (qq-platform.md section 7.10).
     "ark": _everywhere(Way.DESCRIBED),
-    "json": _everywhere(Way.DESCRIBED),
+    "json": _everywhere(Way.CARD),
     "xml": _everywhere(Way.DESCRIBED),
-    "share": _everywhere(Way.DESCRIBED),
-    "music": _everywhere(Way.DESCRIBED),
+    "share": _everywhere(Way.CARD),
+    "music": _everywhere(Way.CARD),
     "location": _everywhere(Way.DESCRIBED),
     "contact": _everywhere(Way.DESCRIBED),
     "tts": _everywhere(Way.DESCRIBED),

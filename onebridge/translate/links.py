@@ -5,8 +5,10 @@ beside them (qq-platform.md section 10.4). Found here is what a reader would tak
 platform still refuses, ``break_all`` breaks whatever has a dot between letters.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 _PATH = r"[\w\-.~:/?#@!$&'()*+,;=%]"
 _DOMAINS = (
@@ -39,6 +41,21 @@ def find_urls(text: str) -> Iterator[tuple[int, int]]:
 def has_foreign_url(text: str, allow: Sequence[str]) -> bool:
     """Whether a text has a URL that is not registered (``delivery.url_allow``)."""
     return any(not is_allowed(text[start:end], allow) for start, end in find_urls(text))
+
+
+def is_public_address(text: str) -> bool:
+    """Whether a text is an address that the platform could fetch, as far as its words tell."""
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or "." not in host:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return not host.endswith((".local", ".localhost", ".internal"))
 
 
 def is_allowed(url: str, allow: Sequence[str]) -> bool:
@@ -78,11 +95,23 @@ def markdown_link(url: str, label: str) -> str:
         url: As it stood in the text; one without a scheme gets ``https://``.
         label: What is shown, escaped already.
     """
+    return f"[{label}]({_target(url)})"
+
+
+def markdown_image(url: str) -> str:
+    """An image in markdown, on lines of its own; the platform fetches it.
+
+    Its size may be told in the brackets (qq-platform.md section 7.8), but is not known here.
+    """
+    return f"\n\n![图片]({_target(url)})\n\n"
+
+
+def _target(url: str) -> str:
     target = url if _SCHEME.match(url) else "https://" + url
     # What would end the target early; everything else that a URL may hold, it may hold here.
     for character, quoted in (("(", "%28"), (")", "%29"), ("'", "%27")):
         target = target.replace(character, quoted)
-    return f"[{label}]({target})"
+    return target
 
 
 def _trimmed(url: str) -> str:

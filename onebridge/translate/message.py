@@ -5,14 +5,16 @@ the first text after that; so that is the order.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
 from onebridge.keys import AppId, Identity, IdKind
-from onebridge.onebot.segments import Segment, merge_texts, text
+from onebridge.onebot.segments import Segment, as_json, is_message_json, merge_texts, text
 from onebridge.qq.events import Card, MessageEvent, Quote
+from onebridge.translate.commands import Alias, reword
 from onebridge.translate.content import to_segments
 from onebridge.translate.scenes import SCENES
 
@@ -65,6 +67,7 @@ def message_segments(
     reply_to: int,
     mention_self: bool,
     strip_slash: bool,
+    aliases: Sequence[Alias] = (),
     record: int = 0,
 ) -> list[Segment]:
     """A received message.
@@ -77,6 +80,7 @@ def message_segments(
             where it stands, or in front where the platform took it out. Otherwise, and in private
             chats, there is none.
         strip_slash: Whether a command loses its slash.
+        aliases: Commands that are replaced by others.
         record: Number of the merged chat record that it is about; 0 for none.
     """
     is_group = SCENES[event.conversation.scene].chat is not None
@@ -96,8 +100,8 @@ def message_segments(
         keep=mention_self and is_group and event.event_type != _STRIPPED,
         lead=mention_self and calls_self,
     )
-    if strip_slash:
-        _strip_slash(segments, who.self_qq)
+    if strip_slash or aliases:
+        reword(segments, who.self_qq, aliases, strip_slash=strip_slash)
     if record:
         segments.append(Segment("forward", {"id": str(record)}))
     if reply_to:
@@ -120,8 +124,8 @@ def quoted_segments(event: MessageEvent, quote: Quote, who: Who) -> list[Segment
 def sent_segments(segments: Iterable[Segment]) -> list[Segment]:
     """A message that an application sent, as events show messages.
 
-    Every value is text, null values are left out, and contents of files become a digest: what was
-    said is remembered, not megabytes of base64.
+    Every value is text but the content of nodes, null values are left out, and contents of files
+    become a digest: what was said is remembered, not megabytes of base64.
     """
     return merge_texts(map(_sent_segment, segments))
 
@@ -179,18 +183,6 @@ def _without_repeats(segments: list[Segment], mentioned: Segment, *, keep: bool)
     return merge_texts(placed)
 
 
-def _strip_slash(segments: list[Segment], self_qq: str) -> None:
-    """Take the slash from a message that begins with one, behind the bot's mention or without."""
-    for index, segment in enumerate(segments[:2]):
-        if segment.type == "text":
-            said = segment.get("text")
-            if said.startswith("/") and len(said) > 1:
-                segments[index] = text(said[1:])
-            return
-        if segment.type != "at" or segment.get("qq") != self_qq:
-            return
-
-
 def _card_segment(card: Card) -> Segment:
     content = {
         "ark_type": card.ark_type,
@@ -208,8 +200,10 @@ def _sent_segment(segment: Segment) -> Segment:
     return Segment(segment.type, data)
 
 
-def _value(segment: Segment, key: str) -> str:
+def _value(segment: Segment, key: str) -> Any:
     value = segment.data[key]
+    if segment.type in ("node", "forward") and key == "content" and is_message_json(value):
+        return as_json(sent_segments(Segment(item["type"], item["data"]) for item in value))
     if isinstance(value, str | int | float):
         shown = segment.get(key)
     else:

@@ -19,6 +19,7 @@ from onebridge.qq.events import (
     JoinRequest,
     ManagementEvent,
     Reaction,
+    UnknownEvent,
 )
 from onebridge.qq.parsing import read_int
 from onebridge.store.records import EventKind
@@ -186,6 +187,22 @@ def identities_of(event: ManagementEvent, own_openids: Set[str]) -> tuple[Identi
     return tuple(found)
 
 
+def unknown_to_onebot(event: UnknownEvent, self_id: int) -> Notice:
+    """A generic notice for an event that OneBot has no name for: its payload is under ``data``."""
+    return Notice(
+        int(event.timestamp),
+        self_id,
+        "notice",
+        {
+            "notice_type": "qq_event",
+            "sub_type": event.event_type.lower(),
+            "user_id": self_id,
+            "data": event.payload,
+            "qq": QQInfo(event.account, event.event_type, event.event_id),
+        },
+    )
+
+
 def notice_kind(event: ManagementEvent) -> EventKind:
     """The class by which an event expires while it waits for an application."""
     if isinstance(event.detail, JoinRequest):
@@ -270,12 +287,6 @@ def _guild_notice(event: ManagementEvent, form: Form, facts: NoticeFacts) -> dic
     return body
 
 
-def comment_of(asked: JoinRequest) -> str:
-    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
-    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
-    return asked.message or answers
-
-
 def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
     """What go-cqhttp lists of a message, as far as the event tells: the one that changed."""
     is_add = form.sub_type == "add"
@@ -292,6 +303,12 @@ def _reactions(reaction: Reaction, form: Form, is_own: bool) -> dict[str, Any]:
             }
         ],
     }
+
+
+def comment_of(asked: JoinRequest) -> str:
+    """Why somebody asks to be let in; answers in the lines that go-cqhttp's users parse."""
+    answers = "\n".join(f"问题：{question}\n答案：{answer}" for question, answer in asked.answers)
+    return asked.message or answers
 
 
 def _request(event: ManagementEvent, asked: JoinRequest, facts: NoticeFacts) -> Notice:

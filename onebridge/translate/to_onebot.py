@@ -10,10 +10,11 @@ from functools import lru_cache
 import msgspec
 
 from onebridge.keys import AppId, Conversation, Identity, IdKind, Scene
-from onebridge.onebot.events import Notice, OneBotEvent, QQInfo, to_json
+from onebridge.onebot.events import OneBotEvent, to_json
 from onebridge.onebot.segments import Segment
-from onebridge.qq.events import Author, MessageEvent, UnknownEvent
+from onebridge.qq.events import Author, MessageEvent
 from onebridge.store.records import ConversationSighting, EventKind, MessageRecord, Sighting
+from onebridge.translate.commands import Alias
 from onebridge.translate.content import mentioned_in
 from onebridge.translate.message import (
     Who,
@@ -38,11 +39,13 @@ class TranslationSettings(msgspec.Struct, frozen=True):
         mention_self: Messages that address the bot carry its ``at`` segment; otherwise every
             mention of the bot is taken out.
         strip_slash: ``/help`` arrives as ``help``.
+        aliases: Commands that arrive as others.
         guild_as: A channel's messages as those of a group, or as go-cqhttp's guild messages.
     """
 
     mention_self: bool = True
     strip_slash: bool = False
+    aliases: tuple[Alias, ...] = ()
     guild_as: GuildAs = "group"
 
 
@@ -166,6 +169,7 @@ def to_onebot(
                 reply_to=resolved.reply_to,
                 mention_self=settings.mention_self,
                 strip_slash=settings.strip_slash,
+                aliases=settings.aliases,
                 record=resolved.record,
             ),
             author.name or shown_name(resolved.author_name, author.openid),
@@ -264,22 +268,6 @@ def sent_message(sent: SentMessage) -> OneBotEvent:
             msg_id=sent.msg_id,
         ),
         sent.guild_as,
-    )
-
-
-def unknown_to_onebot(event: UnknownEvent, self_id: int) -> Notice:
-    """A generic notice for an event that OneBot has no name for: its payload is under ``data``."""
-    return Notice(
-        int(event.timestamp),
-        self_id,
-        "notice",
-        {
-            "notice_type": "qq_event",
-            "sub_type": event.event_type.lower(),
-            "user_id": self_id,
-            "data": event.payload,
-            "qq": QQInfo(event.account, event.event_type, event.event_id),
-        },
     )
 
 

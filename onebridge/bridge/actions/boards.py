@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from onebridge.bridge.actions.impossible import NO_NOTICES, NO_PINS
-from onebridge.bridge.actions.places import channel_message, parent_of
+from onebridge.bridge.actions.places import channel_message, parent_of, read_id
 from onebridge.bridge.actions.platform import ask, ask_object
 from onebridge.bridge.actions.rows import (
     GROUP,
@@ -204,10 +204,10 @@ async def del_group_notice(context: Context, call: Call, params: Params) -> None
     """Withdraw an announcement; the message stays."""
     channel = await _channel(context, params)
     guild_id = await parent_of(context, call, channel)
-    msg_id = params["notice_id"].strip()
+    msg_id = read_id(params["notice_id"], "notice_id")
     if msg_id.isascii() and msg_id.isdecimal():
         _, msg_id = await channel_message(context, int(msg_id[:19]), NO_NOTICES.error)
-    await ask(context, call, "DELETE", endpoint("guilds", guild_id, "announces", msg_id or ALL))
+    await ask(context, call, "DELETE", endpoint("guilds", guild_id, "announces", msg_id))
 
 
 async def _channel(context: Context, params: Params) -> Conversation:

@@ -17,7 +17,9 @@ from onebridge.bridge.actions.rows import (
     listed,
     record,
 )
+from onebridge.bridge.people import GROUP_SCENES
 from onebridge.bridge.sending import Call
+from onebridge.keys import Scene
 
 GROUP_SHAPE = record(
     group_id=INTEGER,
@@ -59,8 +61,10 @@ async def get_group_info(context: Context, _call: Call, params: Params) -> dict[
 
 
 async def get_group_list(context: Context, _call: Call, _params: Params) -> list[dict[str, Any]]:
-    """Groups and channels seen."""
-    return await context.people.groups()
+    """Groups seen, and channels where they are shown as groups."""
+    return await context.people.groups(
+        GROUP_SCENES if context.guild_as == "group" else (Scene.GROUP,)
+    )
 
 
 async def get_group_member_info(context: Context, _call: Call, params: Params) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from onebridge.bridge.actions.places import GUILD, channel_of, guild_of, user_of
+from onebridge.bridge.actions.places import GUILD, channel_of, guild_of, read_id, user_of
 from onebridge.bridge.actions.platform import ask, ask_objects
 from onebridge.bridge.actions.rows import (
     FLAG,
@@ -83,21 +83,19 @@ async def update_guild_role(context: Context, call: Call, params: Params) -> Non
         raise ActionError(
             Retcode.BAD_REQUEST, "one of the params name, color and independent is needed"
         )
-    await ask(
-        context, call, "PATCH", endpoint("guilds", guild_id, "roles", params["role_id"]), fields
-    )
+    await ask(context, call, "PATCH", endpoint("guilds", guild_id, "roles", _role(params)), fields)
 
 
 async def delete_guild_role(context: Context, call: Call, params: Params) -> None:
     """Take a role from everybody and from the guild."""
     guild_id = await guild_of(context, params["guild_id"])
-    await ask(context, call, "DELETE", endpoint("guilds", guild_id, "roles", params["role_id"]))
+    await ask(context, call, "DELETE", endpoint("guilds", guild_id, "roles", _role(params)))
 
 
 async def set_guild_member_role(context: Context, call: Call, params: Params) -> None:
     """Give members a role, or take it from them."""
     guild_id = await guild_of(context, params["guild_id"])
-    role_id = params["role_id"]
+    role_id = _role(params)
     body = None
     if params["channel_id"]:
         channel = await channel_of(context, params["channel_id"])
@@ -137,6 +135,10 @@ async def _set_for(
 
 async def _users(context: Context, values: Sequence[Any]) -> list[str]:
     return [await user_of(context, read_text(value)) for value in values]
+
+
+def _role(params: Params) -> str:
+    return read_id(params["role_id"], "role_id")
 
 
 def _fields(params: Params) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from onebridge.bridge.actions.places import (
     channel_of,
     guild_of,
     parent_of,
-    remember_channel,
+    remember_channels,
     user_of,
 )
 from onebridge.bridge.actions.platform import ask_object, ask_objects
@@ -161,11 +161,13 @@ async def get_guild_channel_list(
     """The channels of a guild; those for texts are known by their numbers from now on."""
     guild_id = await guild_of(context, params["guild_id"])
     channels = await ask_objects(context, call, endpoint("guilds", guild_id, "channels"))
-    for channel in channels:
-        channel_id = read_text(channel.get("id"))
-        if channel_id and read_int(channel.get("type")) == TEXT_CHANNEL:
-            place = Conversation(context.bot.account, Scene.CHANNEL, channel_id)
-            await remember_channel(context, place, guild_id, read_text(channel.get("name")))
+    names = {
+        read_text(channel.get("id")): read_text(channel.get("name"))
+        for channel in channels
+        if read_int(channel.get("type")) == TEXT_CHANNEL
+    }
+    names.pop("", None)
+    await remember_channels(context, guild_id, names)
     return [channel_info({"guild_id": guild_id, **channel}) for channel in channels]
 
 
@@ -217,7 +219,7 @@ async def send_guild_channel_msg(context: Context, call: Call, params: Params) -
     answer = await context.messaging.send(call, find, params["message"], Hints())
     assert channel is not None, "it was sent there"
     if guild_id and await context.store.find_conversation(channel) is None:
-        await remember_channel(context, channel, guild_id)
+        await remember_channels(context, guild_id, {channel.openid: ""})
     if isinstance(answer.data, dict):
         data = {**answer.data, "message_id": str(answer.data["message_id"])}
         return msgspec.structs.replace(answer, data=data)

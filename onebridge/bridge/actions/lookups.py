@@ -3,7 +3,7 @@
 from typing import Any
 
 from onebridge.bridge.actions.messages import needed
-from onebridge.bridge.actions.places import openid_of, parent_of
+from onebridge.bridge.actions.places import openid_of, parent_of, read_id
 from onebridge.bridge.actions.platform import ask, ask_object
 from onebridge.bridge.actions.rows import INTEGER, TEXT, Context, Params, Row, listed, record
 from onebridge.bridge.sending import Call
@@ -97,7 +97,7 @@ async def put_interaction(context: Context, call: Call, params: Params) -> None:
     code = params["code"]
     if code not in INTERACTION_CODES:
         raise ActionError(Retcode.BAD_REQUEST, f"param code should be 0 to 5, got {code}")
-    path = endpoint("interactions", params["interaction_id"].strip())
+    path = endpoint("interactions", read_id(params["interaction_id"], "interaction_id"))
     try:
         await ask(context, call, "PUT", path, {"code": code})
     except ActionError as error:

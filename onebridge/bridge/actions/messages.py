@@ -96,7 +96,7 @@ async def send(
 
 async def delete_msg(context: Context, call: Call, params: Params) -> None:
     """Every part of it."""
-    await context.messaging.recall(call, params["message_id"])
+    await context.messaging.recall(params["message_id"], call.start_by)
 
 
 async def get_msg(context: Context, _call: Call, params: Params) -> dict[str, Any]:

@@ -4,6 +4,9 @@ go-cqhttp's ids are the platform's own, as text or as a number; a number of ours
 guild or channel need not have been seen, since lists of them are told.
 """
 
+import re
+from collections.abc import Mapping
+
 from onebridge.bridge.actions.platform import ask_object
 from onebridge.bridge.actions.rows import Context
 from onebridge.bridge.sending import Call, not_there
@@ -18,19 +21,34 @@ from onebridge.store.records import ConversationSighting, MessageRecord
 LONGEST_NUMBER = 10
 """Digits of the largest number of ours."""
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
 GUILD = Param("guild_id", STR, required=True, doc="A guild: the platform's id, or its number.")
 CHANNEL = Param("channel_id", STR, required=True, doc="A channel: the same.")
+
+
+def read_id(value: str, param: str) -> str:
+    """An id that goes into a path of the platform's.
+
+    Raises:
+        ActionError: 1400, it cannot be one: ``..`` would be another path.
+    """
+    value = value.strip()
+    if not _ID.fullmatch(value):
+        raise ActionError(
+            Retcode.BAD_REQUEST,
+            f"param {param} should be an id of letters, digits, - and _, got {value[:40]!r}",
+        )
+    return value
 
 
 async def openid_of(context: Context, kind: IdKind, value: str, param: str) -> str:
     """The platform's id of what a param names: that itself, or a number of ours.
 
     Raises:
-        ActionError: 1400, it is empty.
+        ActionError: 1400, it is no id.
     """
-    value = value.strip()
-    if not value:
-        raise ActionError(Retcode.BAD_REQUEST, f"param {param} is empty; it should be an id")
+    value = read_id(value, param)
     account = context.bot.account
     if await context.store.find_numbers([Identity(account, kind, value)]):
         return value
@@ -70,17 +88,29 @@ async def parent_of(context: Context, call: Call, channel: Conversation) -> str:
         return place.parent
     told = await ask_object(context, call, endpoint("channels", channel.openid))
     guild_id = read_text(told.get("guild_id"))
-    await remember_channel(context, channel, guild_id, read_text(told.get("name")))
+    await remember_channels(context, guild_id, {channel.openid: read_text(told.get("name"))})
     return guild_id
 
 
-async def remember_channel(
-    context: Context, channel: Conversation, guild_id: str, name: str = ""
-) -> None:
-    """Keep what was told of a channel, so that it is known by its number."""
-    sighting = ConversationSighting(channel, context.now(), name=name, parent=guild_id)
-    await context.store.claim_numbers([Identity(channel.account, IdKind.CHANNEL, channel.openid)])
-    await context.store.record_sightings((), (sighting,))
+async def remember_channels(context: Context, guild_id: str, names: Mapping[str, str]) -> None:
+    """Keep what was told of a guild's channels, so that they are known by their numbers.
+
+    Args:
+        context: What the action works with.
+        guild_id: The guild.
+        names: Names by the platform's ids of the channels, empty where they were not told.
+    """
+    account, now = context.bot.account, context.now()
+    await context.store.claim_numbers([Identity(account, IdKind.CHANNEL, one) for one in names])
+    await context.store.record_sightings(
+        (),
+        [
+            ConversationSighting(
+                Conversation(account, Scene.CHANNEL, channel_id), now, name=name, parent=guild_id
+            )
+            for channel_id, name in names.items()
+        ],
+    )
 
 
 async def channel_message(

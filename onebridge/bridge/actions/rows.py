@@ -15,6 +15,7 @@ from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.sending import Call
+from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
 from onebridge.keys import AppId
 from onebridge.onebot.params import BOOL, ID, INT, MESSAGE, Param
@@ -68,6 +69,7 @@ class Context(msgspec.Struct, frozen=True):
         people: Answers about people and groups.
         administration: What the bot does as an administrator.
         messaging: Sending, recalling, looking up.
+        streams: Messages that grow.
         targets: From ids to conversations and people.
         quick: Quick operations.
         rest: The platform's calls.
@@ -82,6 +84,7 @@ class Context(msgspec.Struct, frozen=True):
     people: People
     administration: Administration
     messaging: Messaging
+    streams: Streams
     targets: Targets
     quick: QuickOperations
     rest: QQRest

@@ -11,6 +11,7 @@ from onebridge.bridge.actions import (
     forwards,
     groups,
     guilds,
+    live,
     lookups,
     messages,
     people,
@@ -28,6 +29,7 @@ async def get_supported_actions(_context: Context, _call: Call, _params: Params)
 
 ROWS = (
     *messages.ROWS,
+    *live.ROWS,
     *forwards.ROWS,
     *people.ROWS,
     *contacts.ROWS,

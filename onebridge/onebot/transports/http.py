@@ -27,10 +27,13 @@ class HttpLimits(NamedTuple):
     Attributes:
         requests: In progress at once, over all connections; more are refused.
         body: Seconds that a body may take to arrive: 64 MiB over a slow line, but not for ever.
+        idle: Seconds without a whole request after which a connection is closed; longer than the
+            pools of HTTP clients keep one, so that none is closed while it is taken out again.
     """
 
     requests: int = 1024
     body: float = 120.0
+    idle: float = 120.0
 
 
 HTTP_LIMITS = HttpLimits()

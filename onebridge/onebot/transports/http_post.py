@@ -172,6 +172,7 @@ class HttpPostApplication:
                 if self._presence.is_there:
                     disable = self._lifecycle("disable")
                     await self._post(session, disable, _Attempt(), timeout=self._limits.farewell)
+                self._service.events.listeners.discard(self)
 
     async def _read_ahead(self) -> None:
         while True:
@@ -272,12 +273,14 @@ class HttpPostApplication:
                 trace_request_ctx=attempt,
             ) as response:
                 self._presence.appeared()
+                self._service.events.listeners.add(self)
                 self._show(response.status, f"HTTP {response.status}")
                 return Outcome.ANSWERED, await _read_answer(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             if not attempt.sent:
                 self._presence.vanished(reason)
+                self._service.events.listeners.discard(self)
                 return Outcome.AWAY, b""
             counters["post.unanswered"] += 1
             self._show(NO_STATUS, reason)

@@ -138,6 +138,7 @@ def build_server(
         handler_args={
             "access_log": None,
             "logger": BadRequests("server", clock),
+            "keepalive_timeout": http_limits.idle,
             "max_line_size": MAX_LINE,
         },
     )

@@ -123,6 +123,7 @@ class Updates:
         task = asyncio.current_task()
         assert task is not None, "handlers run in tasks"
         self._streams[task] = service.account
+        service.events.listeners.add(task)
         try:
             await response.prepare(request)
             await self._pump(response, service)
@@ -131,6 +132,7 @@ class Updates:
                 request.transport.abort()
         finally:
             del self._streams[task]
+            service.events.listeners.discard(task)
         return response
 
     def close(self, account: AppId | None = None) -> None:

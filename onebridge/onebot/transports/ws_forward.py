@@ -112,10 +112,13 @@ class ForwardWebSockets:
                     request, socket, service, actions, self._subscription, self._clock, self._limits
                 )
                 self._open.add(connection)
+                if role is not Role.API:
+                    service.events.listeners.add(connection)
                 try:
                     await connection.run(role)
                 finally:
                     self._open.discard(connection)
+                    service.events.listeners.discard(connection)
                     # Not below: actions that it asked for may still be running.
                     self._listeners[service.account] -= role is not Role.API
         finally:

@@ -227,6 +227,9 @@ class _Link:
     async def run(self) -> str:
         """Serve the connection; returns why it ended."""
         reason = ""
+        listeners = self._service.events.listeners
+        if self._role is not ClientRole.API:
+            listeners.add(self)
         try:
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -243,6 +246,8 @@ class _Link:
             await self._confirm_last()
             await self._socket.close(CloseCode.GOING_AWAY, "onebridge is stopping")
             raise
+        finally:
+            listeners.discard(self)
         return reason
 
     async def _begin_events(self, tasks: asyncio.TaskGroup) -> None:

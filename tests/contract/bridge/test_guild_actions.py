@@ -120,8 +120,9 @@ async def test_a_guild_by_either_id(sandbox: Sandbox, client: Client) -> None:
     assert await data(client, "get_guild_meta_by_guest", guild_id=number) == meta
     unknown = await refusal(client, "get_guild_meta_by_guest", guild_id="12345678901234567")
     assert (unknown["retcode"], unknown["qq"]["code"]) == (Retcode.REFUSED, 10004)
-    empty = await refusal(client, "get_guild_meta_by_guest", guild_id=" ")
-    assert empty["retcode"] == Retcode.BAD_REQUEST
+    for wrong in (" ", "..", "1/../2", "1?x", "频道"):
+        refused = await refusal(client, "get_guild_meta_by_guest", guild_id=wrong)
+        assert refused["retcode"] == Retcode.BAD_REQUEST
 
 
 async def test_channels_with_go_cqhttps_types(
@@ -146,6 +147,14 @@ async def test_listed_channels_act_as_groups(sandbox: Sandbox, client: Client) -
     asked = sandbox.world.last_number
     await data(client, "send_group_msg", group_id=silent["group_id"], message="有人吗")
     assert (await sandbox.next_post(asked)).conversation == SILENT
+
+
+async def test_channels_are_no_groups_where_they_are_guilds(
+    sandbox: Sandbox, client: Client
+) -> None:
+    await said(sandbox, client)
+    await data(client, "get_guild_channel_list", guild_id=GUILD_ID)
+    assert await data(client, "get_group_list") == []
 
 
 async def test_members_page_by_page(sandbox: Sandbox, client: Client, guild: Guild) -> None:
@@ -235,6 +244,10 @@ async def test_roles_come_change_and_go(sandbox: Sandbox, client: Client, guild:
     )
     assert "1 of 3 members done" in stopped["wording"]
 
+    for role_id_given in ("..", ""):
+        escaping = {"guild_id": GUILD_ID, "role_id": role_id_given}
+        refused = await refusal(client, "delete_guild_role", **escaping)
+        assert refused["retcode"] == Retcode.BAD_REQUEST
     await data(client, "delete_guild_role", **about)
     assert role_id not in guild.roles
 

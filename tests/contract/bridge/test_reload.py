@@ -564,3 +564,19 @@ async def test_without_a_file_a_reload_says_so(sandbox: Sandbox, tmp_path: Path)
     async with running_bridge(sandbox, tmp_path) as bridge:
         told = await bridge.process.reload()
         assert told.problems == ("there is no configuration file to read again",)
+
+
+async def test_rules_of_commands_change_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with editable(sandbox, tmp_path) as edited, edited.bridge.client() as client:
+        sandbox.say("/reset", scene="c2c")
+        assert (await client.event())["raw_message"] == "/reset"
+        told = await edited.edit(
+            commands={"deny": ["reset"], "denied_reply": "不行"},
+            auto_reply={"when": "always", "default": "在", "pause": 0},
+        )
+        assert (told.problems, told.needs_restart) == ((), ())
+        denied = sandbox.say("/reset", scene="c2c")
+        assert (await sandbox.next_post(denied.number)).body["content"] == "不行"
+        passed = sandbox.say("/other", scene="c2c")
+        assert (await client.event())["raw_message"] == "/other"
+        assert (await sandbox.next_post(passed.number)).body["content"] == "在"

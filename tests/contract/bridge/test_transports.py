@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,20 @@ async def test_a_token_guards_every_door(sandbox: Sandbox, tmp_path: Path) -> No
         assert refused.value.response.status_code == 401
         async with connect(f"ws://127.0.0.1:{port}/?access_token=right", proxy=None) as socket:
             assert orjson.loads(await socket.recv())["meta_event_type"] == "lifecycle"
+
+
+async def test_ten_thousand_sends_at_once_are_all_answered(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_bridge(sandbox, tmp_path) as bridge, bridge.client() as client:
+        sandbox.say("在吗", conversation=GROUP, user=MING, at_bot=True)
+        group_id = (await client.event())["group_id"]
+        async with asyncio.TaskGroup() as tasks:
+            calls = [
+                tasks.create_task(client.call("send_group_msg", group_id=group_id, message="x"))
+                for _ in range(10_000)
+            ]
+        codes = Counter(call.result()["retcode"] for call in calls)
+    # As many as one message may be answered with; what finds no reply left, or no room, is told.
+    assert codes[0] == 5
+    assert set(codes) == {0, 110, 114}

@@ -476,3 +476,44 @@ async def test_a_token_that_cannot_be_had_is_no_unknown_outcome() -> None:
         await outbox.deliver(turn, message)
     assert not message.uncertain
     assert ledger.credits["m1"].taken == 0
+
+
+async def test_a_picture_that_cannot_be_fetched_goes_another_way() -> None:
+    def plan(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+        if Act.MEDIA in refusals:
+            return SendPlan((PostMessage(GROUP, content="a file"),))
+        return SendPlan((PostMessage(GROUP, markdown={"content": "![]()"}),))
+
+    platform, ledger = Platform(*[refusal(304021)] * 4), Ledger(credit(quota=2))
+    message = Delivery(GROUP, plan, lambda credits, now: list(credits), proactive=False)
+    await run(platform, ledger, message)
+    assert [call.content for call in platform.calls] == [""] * 4 + ["a file"]
+
+
+async def test_what_a_crash_interrupted_is_posted_with_the_same_pair() -> None:
+    platform, ledger = Platform(refusal(40054005)), Ledger(credit())
+    message = delivery("a", proactive=False)
+    message.before = (TakenCredit("m1", ReplyBy.MSG_ID, 3),)
+    await run(platform, ledger, message)
+    assert platform.keys == [("m1", 3)]
+    assert message.receipts[0].was_duplicate
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (TakenCredit("e1", ReplyBy.EVENT_ID, 1),),
+        (TakenCredit("m1", ReplyBy.MSG_ID, 1), TakenCredit("m1", ReplyBy.MSG_ID, 2)),
+    ],
+    ids=["the platform would not recognise it", "another plan"],
+)
+async def test_what_cannot_be_recognised_is_not_posted_again(
+    before: tuple[TakenCredit, ...],
+) -> None:
+    platform, ledger = Platform(), Ledger(credit())
+    message = delivery("a", proactive=False)
+    message.before = before
+    with pytest.raises(ActionError) as caught:
+        await run(platform, ledger, message)
+    assert caught.value.retcode == 115
+    assert not platform.calls

@@ -119,6 +119,33 @@ async def test_a_body_that_does_not_come() -> None:
     assert service.calls == []
 
 
+@pytest.mark.parametrize("content", [b"", b"GET /a HTTP/1.1\r\nHo"])
+async def test_a_connection_without_a_request_is_closed(content: bytes) -> None:
+    async with running_server(FakeService(), http_limits=HttpLimits(idle=0.05)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(content)
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_what_is_open_is_not_idle() -> None:
+    service = FakeService()
+    async with (
+        running_server(service, http_limits=HttpLimits(idle=0.05)) as server,
+        connect(server.ws_url, proxy=None) as client,
+        server.session.get(f"{server.url}/events") as stream,
+    ):
+        assert b"connect" in await client.recv(decode=False)
+        await stream.content.readline()
+        status, answer = await server.ask("GET", "/get_updates?timeout=0.2")
+        assert (status, answer["data"]) == (200, [])
+        service.say("still here")
+        assert b"still here" in await client.recv(decode=False)
+        await stream.content.readline()
+        assert b"still here" in await stream.content.readline()
+
+
 async def test_so_many_requests_at_once() -> None:
     service = FakeService()
     gate = asyncio.Event()

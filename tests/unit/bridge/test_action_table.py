@@ -64,7 +64,12 @@ def test_suffixes(asked: str, expected: Name) -> None:
 def test_other_names_of_params_are_told() -> None:
     operation = document()["paths"]["/get_forward_msg"]["post"]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
-    assert body["properties"]["id"]["x-aliases"] == ["message_id", "forward_id"]
+    assert body["properties"]["id"]["x-aliases"] == [
+        "message_id",
+        "forward_id",
+        "res_id",
+        "resid",
+    ]
     assert "<code>forward_id</code>" in page(document())
 
 

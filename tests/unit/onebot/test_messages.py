@@ -82,6 +82,30 @@ def test_a_number_is_text_and_nodes_keep_their_content() -> None:
             ["a", [{"type": "text", "data": {"text": {}}}]],
             "message[1][0].data.text should be a string, got an object",
         ),
+        (
+            [{"type": "at", "data": {}}],
+            "message[0].data.qq should be a user's number, an openid or all, got null",
+        ),
+        (
+            "hi[CQ:at,qq=]",
+            'message[1].data.qq should be a user\'s number, an openid or all, got the text ""',
+        ),
+        (
+            ["a", {"type": "image", "data": {"url": {}}}],
+            "message[1].data.url should be a URL, base64:// or the path of a file, got an object",
+        ),
+        (
+            {"type": "record", "data": {"cache": 1}},
+            "message.data.file should be a URL, base64:// or the path of a file, got null",
+        ),
+        (
+            [{"type": "reply", "data": {"id": ["7"]}}],
+            "message[0].data.id should be a message's number, got an array",
+        ),
+        (
+            [{"type": "face", "data": {"id": True}}],
+            "message[0].data.id should be a face's number, got true",
+        ),
     ],
 )
 def test_wrong_shapes_name_the_place(value: object, wording: str) -> None:

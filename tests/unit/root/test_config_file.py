@@ -216,9 +216,9 @@ def test_platform_may_be_addresses() -> None:
 
 
 def test_settings_without_effect_are_named() -> None:
-    raw = {"accounts": [ACCOUNT], "auto_reply": {"when": "always"}}
+    raw = {"accounts": [ACCOUNT], "overrides": [{"delivery": {"text_limit": 500}}]}
     assert without_effect(parse_config(raw, {}, Path())) == [
-        "auto_reply: has no effect in this version yet"
+        "overrides[0].delivery: has no effect in this version yet"
     ]
     assert without_effect(parse_config({"accounts": [ACCOUNT]}, {}, Path())) == []
 

@@ -159,7 +159,7 @@ def test_an_unknown_message_is_not_quoted() -> None:
         ("a{1}b", ["text a | file 1", "text b"]),
         ("{1}{2}", ["file 1", "file 2"]),
         ("a{1}b{2}", ["text a | file 1", "text b | file 2"]),
-        ("{1}b{2}c", ["file 1", "text b | file 2", "text c"]),
+        ("{1}b{2}c", ["text b | file 1", "text c | file 2"]),
         ("{1} {2}", ["file 1", "file 2"]),
         ("a{v}b", ["text a", "file v", "text b"]),
         ("{1}a{v}", ["text a | file 1", "file v"]),

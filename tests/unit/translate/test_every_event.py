@@ -22,7 +22,7 @@ from nonebot.adapters.onebot.v11.event import (
 from onebridge.onebot.events import to_json
 from onebridge.qq.events import Quote, UnknownEvent
 from onebridge.qq.wire import INTENTS
-from onebridge.translate.to_onebot import unknown_to_onebot
+from onebridge.translate.notices import unknown_to_onebot
 from tests.unit.translate.every_event import converted, frames, onebot_event, table, title
 from tests.unit.translate.inbound import ACCOUNT, SELF_ID, at_message, resolve, translate
 

@@ -16,6 +16,7 @@ from onebridge.qq.events import (
     UnknownEvent,
 )
 from onebridge.store.records import ConversationSighting, EventKind, Sighting
+from onebridge.translate.notices import unknown_to_onebot
 from onebridge.translate.scenes import SCENES
 from onebridge.translate.to_onebot import (
     SentMessage,
@@ -26,7 +27,6 @@ from onebridge.translate.to_onebot import (
     quoted_message,
     sent_message,
     sightings_in,
-    unknown_to_onebot,
 )
 from tests.unit.translate.inbound import (
     ACCOUNT,

@@ -169,7 +169,7 @@ def test_names() -> None:
     named = names_in(
         parse_message(
             f"[CQ:reply,id=5][CQ:at,qq=10][CQ:at,qq=all][CQ:at,qq=10][CQ:at,qq={BOB}]"
-            "[CQ:at,qq=16038617105584902418][CQ:at,qq=][CQ:reply,id=x]"
+            "[CQ:at,qq=16038617105584902418][CQ:reply,id=x]"
             "[CQ:node,content=&#91;CQ:at&#44;qq=77&#93;&#91;CQ:reply&#44;id=8&#93;]"
         )
     )
@@ -304,7 +304,7 @@ def test_plans_keep_the_platforms_rules(
             assert "<@" not in call.content
         else:
             assert not call.file_info
-            assert call.content.strip() or call.image_data or call.markdown
+            assert call.content.strip() or call.image_data or call.markdown or call.embed
         if Act.MARKDOWN_REFUSED in acts:
             assert call.markdown is None
         if acts & {Act.MARKDOWN_REFUSED, Act.KEYBOARD_REFUSED}:

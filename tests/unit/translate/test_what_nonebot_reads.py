@@ -12,13 +12,13 @@ from onebridge.keys import Scene
 from onebridge.onebot.events import string_format, to_json
 from onebridge.qq.events import Attachment, AttachmentKind, Author, Mention, UnknownEvent
 from onebridge.qq.events import MessageEvent as QQMessage
+from onebridge.translate.notices import unknown_to_onebot
 from onebridge.translate.to_onebot import (
     SentMessage,
     TranslationSettings,
     quoted_message,
     sent_message,
     to_onebot,
-    unknown_to_onebot,
 )
 from tests.unit.translate.inbound import (
     ACCOUNT,
