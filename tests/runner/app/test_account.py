@@ -14,7 +14,7 @@ URLS = PlatformUrls(api_url="http://127.0.0.1:1", token_url="http://127.0.0.1:1/
 
 async def test_shards_that_begin_anew_are_no_failure_any_more() -> None:
     settings = AccountSettings(app_id="102000001", app_secret="secret")
-    shared = Shared(*[NOTHING] * 6, SystemClock())
+    shared = Shared(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, SystemClock())
     account = Account(settings, URLS, shared, Config(accounts=(settings,)))
     account.fail(GatewayError("the shard is invalid", fatal=True))
 
