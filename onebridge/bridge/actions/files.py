@@ -4,10 +4,10 @@ import asyncio
 from base64 import b64encode
 from typing import Any
 
-from onebridge.bridge.actions.messages import SENT
 from onebridge.bridge.actions.rows import (
     FLAG,
     GROUP,
+    INTEGER,
     MESSAGE_ID,
     TEXT,
     USER,
@@ -25,12 +25,13 @@ from onebridge.errors import ActionError
 from onebridge.keys import Conversation
 from onebridge.media.fit import can_convert_sound
 from onebridge.onebot.actions import Response, Retcode
-from onebridge.onebot.params import BOOL, INT, STR, Param
+from onebridge.onebot.params import BOOL, INT, JSON, STR, Param
 from onebridge.onebot.segments import Segment
 
 YES = record(yes=FLAG)
 KEPT = record(file=TEXT, url=TEXT, file_size=TEXT, file_name=TEXT)
 FILE_URL = record(url=TEXT)
+UPLOADED = record(message_id=INTEGER, file_id=TEXT)
 
 RECEIVED = Param("file", STR, aliases=("file_id",), required=True, doc="`file` of a segment.")
 WITH_BASE64 = Param("base64", BOOL, default=False, doc="Whether the answer has the content, too.")
@@ -85,7 +86,7 @@ async def get_file_url(context: Context, _call: Call, params: Params) -> dict[st
 async def download_file(context: Context, _call: Call, params: Params) -> dict[str, Any]:
     """A file from elsewhere, under the rules for files of messages."""
     content = params["base64"]
-    source = f"base64://{content}" if content else params["url"]
+    source = f"base64://{content.removeprefix('base64://')}" if content else params["url"]
     if not source:
         raise ActionError(Retcode.BAD_REQUEST, "params url and base64 are both missing")
     kept = await context.files.download(source, params["name"])
@@ -157,7 +158,11 @@ async def _send_file(
         return await context.targets.private(private)
 
     data = {"file": params["file"], "name": params["name"]}
-    return await context.messaging.send(call, find, [Segment("file", data)], Hints())
+    response = await context.messaging.send(call, find, [Segment("file", data)], Hints())
+    if isinstance(response.data, dict):
+        # The platform gives sent files no name, so they have that of their message.
+        response.data["file_id"] = str(response.data["message_id"])
+    return response
 
 
 async def _shown(kept: KeptFile, params: Params) -> dict[str, Any]:
@@ -222,6 +227,7 @@ ROWS = (
             Param("base64", STR, default="", doc="Instead of `url`: its content."),
             Param("name", STR, default="", doc="What it is called."),
             Param("thread_count", INT, default=1, doc="Ignored."),
+            Param("headers", JSON, doc="Ignored: no request carries what an application chose."),
         ),
         "Download a file; the path can be sent and lasts a while.",
         record(file=TEXT),
@@ -231,14 +237,14 @@ ROWS = (
         upload_group_file,
         (GROUP, *UPLOAD, Param("folder", STR, default="", doc="Ignored: there are none.")),
         "Send a file to a group.",
-        SENT,
+        UPLOADED,
     ),
     Row(
         "upload_private_file",
         upload_private_file,
         (USER, *UPLOAD),
         "Send a file to a person.",
-        SENT,
+        UPLOADED,
     ),
     Row(
         "fetch_ptt_text",

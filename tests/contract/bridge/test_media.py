@@ -228,7 +228,10 @@ async def test_files_keep_their_names(sandbox: Sandbox, client: Client, tmp_path
     sent = await client.call(
         "upload_private_file", user_id=event["user_id"], file="base64://QUJD", name="b.txt"
     )
-    assert sent["data"]["message_id"]
+    assert sent["data"] == {
+        "message_id": sent["data"]["message_id"],
+        "file_id": str(sent["data"]["message_id"]),
+    }
     (tmp_path / "secret.txt").write_text("x")
     refused = await client.call(
         "upload_private_file",
