@@ -53,7 +53,7 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingress.py
-	$(BIN)/python -m benchmarks.egress
+	$(BIN)/python -m benchmarks.actions
 
 clean:
 	rm -rf $(VENV) $(KOISHI:%=%/node_modules) build dist .mypy_cache .ruff_cache .pytest_cache \
