@@ -6,7 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 KOISHI := tests/e2e/koishi tests/e2e/koishi5
-CODE := onebridge tests tools benchmarks
+CODE := onebridge tests tools benchmarks examples
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
