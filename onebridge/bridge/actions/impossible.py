@@ -100,6 +100,10 @@ INNER_FUNCTION = Reason(
     "这是其他程序的内部功能，与官方平台无关",
     "this is an inner function of another program, which means nothing on the official platform",
 )
+REPLACED = Reason(
+    "旧版 CQHTTP 的动作，请改用 get_friend_list 或 get_group_info",
+    "an action of old CQHTTP: use get_friend_list or get_group_info",
+)
 NO_DISCUSSIONS = Reason("讨论组已不存在", "QQ has no discussion groups any more")
 
 _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
@@ -250,6 +254,10 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "clean_plugin_log",
         "set_restart_plugin",
         ".check_update",
+    ),
+    REPLACED: (
+        "_get_friend_list",
+        "_get_group_info",
     ),
     NO_DISCUSSIONS: (
         "send_discuss_msg",
