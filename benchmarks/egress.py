@@ -112,7 +112,7 @@ def running_bridge(folder: str, platform: str, port: int) -> Iterator[int]:
     }
     config = Path(folder) / "config.json"
     config.write_text(json.dumps(settings))
-    with process("-m", "onebridge", "run", "-c", str(config)) as bridge:
+    with process("-m", "benchmarks.unpaced", "run", "-c", str(config)) as bridge:
         yield bridge.pid
 
 

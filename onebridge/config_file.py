@@ -28,7 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
-from onebridge.config_checks import impossible_rules
+from onebridge.config_checks import impossible_rules, overrides_in_vain
 from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
@@ -159,7 +159,7 @@ def without_effect(config: Config) -> list[str]:
         )
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
-    return [*notes, *names_in_vain(config)]
+    return [*notes, *names_in_vain(config), *overrides_in_vain(config)]
 
 
 def _receives_callbacks(config: Config) -> bool:

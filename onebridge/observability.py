@@ -106,15 +106,6 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return cast("structlog.stdlib.BoundLogger", structlog.get_logger(name))
 
 
-def _is_no_bad_http(record: logging.LogRecord) -> bool:
-    """Leave out what aiohttp logs as an error, with a traceback, when a stranger's HTTP is none."""
-    error = record.exc_info[1] if record.exc_info else None
-    if type(error).__module__ != "aiohttp.http_exceptions":
-        return True
-    counters["http.malformed"] += 1
-    return False
-
-
 def set_up_logging(
     level: str = "info",
     style: str = "auto",
@@ -183,7 +174,6 @@ def set_up_logging(
     root.setLevel(level.upper())
     for noisy in ("websockets", "aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-    logging.getLogger("aiohttp.server").addFilter(_is_no_bad_http)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -109,7 +109,8 @@ class Outbox:
                 if error is not delivery.failure:
                     delivery.refused.append(error)
                 delivery.failure = error
-                wants_other = REACTIONS[error.act] is Reaction.REPLAN or (
+                reaction = REACTIONS[error.act]
+                wants_other = reaction in (Reaction.REPLAN, Reaction.UPLOAD) or (
                     # A picture inside markdown that the platform could not fetch.
                     error.act is Act.MEDIA
                     and any(call.markdown is not None for call in delivery.calls)
@@ -117,6 +118,8 @@ class Outbox:
                 if wants_other and error.act not in refusals and not delivery.uncertain:
                     counters[f"outbox.replanned.{error.act.value}"] += 1
                     refusals |= {error.act}
+                    if reaction is Reaction.UPLOAD and delivery.renew is not None:
+                        await delivery.renew()
                     continue
                 raise
             except (PlatformUnreachableError, RateLimitedError, CredentialsError) as error:

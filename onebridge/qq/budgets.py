@@ -153,7 +153,7 @@ PROACTIVE_CODES = frozenset({TOO_FAST, 40034100, 304022, 304035, *range(304045, 
 QUOTA_CODES = frozenset({304022, 304035, *range(304045, 304051), 40093002})
 """Refusals that last until the platform's next day (sections 8.2 and 8.4)."""
 
-_SENDS: Mapping[Scene, Budget] = {
+SENDS: Mapping[Scene, Budget] = {
     Scene.GROUP: BUDGETS["POST /v2/groups/{}/messages"],
     Scene.C2C: BUDGETS["POST /v2/users/{}/messages"],
     Scene.CHANNEL: CHANNEL_SEND,
@@ -163,7 +163,7 @@ _SENDS: Mapping[Scene, Budget] = {
 
 def message_draws(conversation: Conversation, *, proactive: bool) -> tuple[Draw, ...]:
     """What a message draws on, the narrowest first and its endpoint's last."""
-    budget = _SENDS[conversation.scene]
+    budget = SENDS[conversation.scene]
     endpoint = Draw(budget, conversation.openid if budget.per_conversation else "")
     if not proactive:
         return (endpoint,)

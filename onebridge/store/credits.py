@@ -19,7 +19,7 @@ from onebridge.store.messages import find_keys
 from onebridge.store.records import Credit, Grant, ReplyBy, TakenCredit
 from onebridge.store.rows import insert_rows, select_in
 
-_Row = tuple[str, str, str, float, float, int, int, int | None, int]
+_Row = tuple[str, str, str, float, float, int, int, int | None, int, int]
 _decode = msgspec.json.Decoder(list[_Row]).decode
 
 LOOK_BACK = 512
@@ -49,13 +49,13 @@ _OPEN = f"""
     )
     SELECT
         (SELECT json_group_array(json_array(
-            reply_id, reply_by, author, opens_at, closes_at, quota, taken, message_id, id
+            reply_id, reply_by, author, opens_at, closes_at, quota, taken, message_id, id, last_seq
         )) FROM credits
         WHERE conversation = (SELECT id FROM place) AND closes_at > ?2
             AND NOT spent AND (quota = 0 OR taken < quota)),
         (SELECT json_group_array(json_array(
             json_extract(CAST(ids AS TEXT), '$[0][0]'), '{ReplyBy.MSG_ID.value}', author, time,
-            closes_at, quota, 0, message_id, 0
+            closes_at, quota, 0, message_id, 0, 0
         )) FROM messages WHERE message_id IN (
             SELECT message_id FROM recent WHERE closes_at > ?2 LIMIT ?4
         ))
@@ -102,25 +102,33 @@ def open_credits(
     limit: int = MOST_OPEN,
 ) -> list[Credit]:
     """Credits that have not closed and have replies left, newest first."""
+    return [_credit(conversation, row) for row in _open_rows(connection, conversation, now, limit)]
+
+
+def _open_rows(
+    connection: sqlite3.Connection, conversation: Conversation, now: float, limit: int
+) -> list[_Row]:
     wrap = next_number(connection) or LARGEST + 1
     used, unused = connection.execute(_OPEN, (digest(*conversation), now, wrap, limit)).fetchone()
     rows: list[_Row] = [*_decode(used), *_decode(unused)]
     # Timestamps are whole seconds: among equals, the message that came later is the newer one.
     rows.sort(key=lambda row: (row[3], _age(row[7] or 0, wrap), row[8]), reverse=True)
-    return [
-        Credit(
-            conversation,
-            reply_id,
-            ReplyBy(by),
-            author,
-            opens_at,
-            closes_at,
-            quota,
-            taken,
-            message_id or 0,
-        )
-        for reply_id, by, author, opens_at, closes_at, quota, taken, message_id, _ in rows
-    ]
+    return rows
+
+
+def _credit(conversation: Conversation, row: _Row) -> Credit:
+    reply_id, by, author, opens_at, closes_at, quota, taken, message_id, _, _ = row
+    return Credit(
+        conversation,
+        reply_id,
+        ReplyBy(by),
+        author,
+        opens_at,
+        closes_at,
+        quota,
+        taken,
+        message_id or 0,
+    )
 
 
 def _age(message_id: int, wrap: int) -> int:
@@ -200,14 +208,53 @@ def take_newest(
     database: Database, conversation: Conversation, count: int, now: float, open_until: float
 ) -> list[TakenCredit] | None:
     """Reserve replies of the newest credits, messages before events; all or none."""
-    shown = open_credits(database.connection, conversation, now, FEW_OPEN)
+    rows = _open_rows(database.connection, conversation, now, FEW_OPEN)
+    rows.sort(key=lambda row: row[1] == ReplyBy.EVENT_ID)
     wanted: list[str] = []
-    for credit in sorted(shown, key=lambda one: one.by is ReplyBy.EVENT_ID):
+    for row in rows:
+        credit = _credit(conversation, row)
         if len(wanted) < count and credit.closes_at >= open_until:
+            if count == 1 and (taken := _take_one(database, credit, row)) is not None:
+                return [taken]
             wanted += [credit.reply_id] * min(credit.left, count - len(wanted))
     if len(wanted) < count:
         return None
     return take_credits(database, conversation, wanted, now)
+
+
+def _take_one(database: Database, credit: Credit, row: _Row) -> TakenCredit | None:
+    """Reserve a reply of a credit that was just read, without looking everything up again.
+
+    Returns:
+        None if that has a row already, though the message's right did not move there.
+    """
+    execute = database.connection.execute
+    *_, row_id, last_seq = row
+    if row_id:
+        execute(
+            "UPDATE credits SET taken = taken + 1, last_seq = last_seq + 1 WHERE id = ?", (row_id,)
+        )
+        return TakenCredit(credit.reply_id, credit.by, last_seq + 1)
+    inserted = execute(
+        "INSERT OR IGNORE INTO credits (conversation, digest, reply_id, reply_by, author,"
+        " opens_at, closes_at, quota, message_id, taken, last_seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)",
+        (
+            database.conversation_id(credit.conversation),
+            digest(credit.conversation.account, credit.reply_id),
+            credit.reply_id,
+            credit.by.value,
+            credit.author_openid,
+            credit.opens_at,
+            credit.closes_at,
+            credit.quota,
+            credit.message_id,
+        ),
+    )
+    if not inserted.rowcount:
+        return None
+    execute("UPDATE messages SET closes_at = NULL WHERE message_id = ?", (credit.message_id,))
+    return TakenCredit(credit.reply_id, credit.by, 1)
 
 
 def return_credits(

@@ -250,9 +250,7 @@ async def test_a_missing_right_to_markdown_is_learned_from_one_refusal(
 
 
 async def learned(bridge: Bridge) -> list[tuple[str, str, bool]]:
-    parts = bridge.process.accounts[0]._parts
-    assert parts is not None
-    known = await parts.messaging.preparation.capabilities.known()
+    known = await bridge.process.accounts[0].capabilities()
     return [(scope, one.name, one.allowed) for scope, one in known]
 
 

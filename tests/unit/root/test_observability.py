@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import structlog
-from aiohttp.http_exceptions import BadHttpMessage
 
 from onebridge.errors import ConfigError
 from onebridge.observability import HIDDEN, Redactor, Seldom, get_logger, redactor, set_up_logging
@@ -87,18 +86,6 @@ def test_levels_below_the_chosen_one_are_silent() -> None:
     set_up_logging("warning", "json", stream=stream)
     get_logger("onebridge.test").info("too.quiet")
     assert stream.getvalue() == ""
-
-
-@pytest.mark.usefixtures("_clean_logging")
-def test_what_is_no_http_does_not_fill_the_log() -> None:
-    out = io.StringIO()
-    set_up_logging("info", "json", stream=out)
-    server = logging.getLogger("aiohttp.server")
-    server.error("Error handling request", exc_info=BadHttpMessage("no size"))
-    server.error("Error handling request", exc_info=ValueError("ours"))
-    assert [json.loads(line)["exception"] for line in out.getvalue().splitlines()] == [
-        "ValueError: ours"
-    ]
 
 
 def test_what_is_logged_seldom() -> None:
