@@ -220,8 +220,10 @@ class HttpActions:
 
 
 def _other_account(params: Mapping[str, Any], service: Service | None) -> int | None:
-    """A ``self_id`` that is not that of the account found: what was meant for one that is not there
-    must not be done by another."""
+    """A ``self_id`` that is not that of the account found.
+
+    What was meant for one that is not there must not be done by another.
+    """
     context = params.get("context")
     named = (context if isinstance(context, dict) else params).get("self_id")
     if isinstance(named, str) and named.isascii() and named.isdecimal() and len(named) < 20:

@@ -199,7 +199,8 @@ async def test_nobody_acts_for_an_account_that_is_not_there(params: dict[str, An
         status, answer = await server.ask("POST", "/send_msg", json=params)
         assert (status, answer["status"], answer["retcode"]) == (200, "failed", 102)
         assert "no account 2" in answer["wording"]
-        for right in (1, "1", 0, "", None, True, []):
+        rights: list[Any] = [1, "1", 0, "", None, True, []]
+        for right in rights:
             assert (await server.ask("POST", "/a", json={"self_id": right}))[1]["status"] == "ok"
     assert len(service.calls) == 7
 

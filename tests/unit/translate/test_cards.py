@@ -97,4 +97,4 @@ def test_text_where_markdown_is_refused() -> None:
 def test_a_title_cannot_break_out_of_its_link() -> None:
     message = [{"type": "share", "data": {"url": URL, "title": "a](http://evil.example)\n# b"}}]
     (line,) = shown(send(message))
-    assert line == rf"md [a\](http://evil.example) # b]({URL})"
+    assert line == f"md [a】(http://evil.example) # b]({URL})"
