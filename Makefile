@@ -5,7 +5,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-KOISHI := tests/e2e/koishi
+KOISHI := tests/e2e/koishi tests/e2e/koishi5
 CODE := onebridge tests tools benchmarks
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -31,7 +31,7 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/onebridge demo
 
-test: lint $(KOISHI)/node_modules/.installed
+test: lint $(KOISHI:%=%/node_modules/.installed)
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 chaos: $(VENV)/.installed-dev
@@ -56,7 +56,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.egress
 
 clean:
-	rm -rf $(VENV) $(KOISHI)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(KOISHI:%=%/node_modules) build dist .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 
 $(BIN)/python:
@@ -70,7 +70,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
-$(KOISHI)/node_modules/.installed: $(KOISHI)/package.json $(KOISHI)/package-lock.json
+%/node_modules/.installed: %/package.json %/package-lock.json
 	sh tools/setup.sh node
-	cd $(KOISHI) && npm ci --no-audit --no-fund --loglevel=error
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -226,6 +226,11 @@ class MediaSettings(Part, frozen=True):
     allow_private_addresses: bool = False
     max_bytes: Annotated[int, Meta(ge=1)] = 209_715_200
     timeout: PositiveSeconds = 60.0
+    cache_folder: Annotated[
+        str, Meta(min_length=1, description="Downloaded files; beside the configuration.")
+    ] = "onebridge-files"
+    cache_max_bytes: Annotated[int, Meta(ge=1)] = 536_870_912
+    cache_max_age: PositiveSeconds = 259_200.0
 
 
 class IdSettings(Part, frozen=True):

@@ -22,13 +22,21 @@ def impossible_rules(config: Config) -> Iterator[str]:
                 f"auto_reply.rules[{index}].pattern: should be a regular expression, found"
                 f" {rule.pattern!r}: {error}"
             )
-    known = {account.app_id for account in config.accounts}
     for index, override in enumerate(config.overrides):
         path = f"overrides[{index}]"
-        if override.account is not None and override.account not in known:
-            yield f"{path}.account: there is no account with app_id {override.account}"
         yield from _impossible_changes(config.delivery, override.delivery, f"{path}.delivery")
         yield from _impossible_changes(config.commands, override.commands, f"{path}.commands")
+
+
+def overrides_in_vain(config: Config) -> Iterator[str]:
+    """Overrides that are for nobody: no fault, since an account may come back."""
+    known = {account.app_id for account in config.accounts}
+    for index, override in enumerate(config.overrides):
+        if override.account is not None and override.account not in known:
+            yield (
+                f"overrides[{index}]: has no effect, since there is no account with app_id"
+                f" {override.account}"
+            )
 
 
 def _impossible_changes(settings: Part, keys: Mapping[str, Any], path: str) -> Iterator[str]:

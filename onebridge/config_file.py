@@ -28,7 +28,7 @@ from onebridge.config import (
     ReverseWebSocketSettings,
     ShardChoice,
 )
-from onebridge.config_checks import impossible_rules
+from onebridge.config_checks import impossible_rules, overrides_in_vain
 from onebridge.config_connections import impossible_roles, names_in_vain
 from onebridge.errors import ConfigError
 
@@ -37,6 +37,9 @@ NO_ACCOUNTS = (
     "QQ_CLIENT_SECRET; `onebridge demo` works without any"
 )
 
+
+RECALL_WINDOW = 120.0
+"""Seconds for which the platform lets a bot take a message back (qq-platform.md section 8.3)."""
 
 _WEBHOOK_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _PROOF_FILE = re.compile(r"[A-Za-z0-9_-]{1,128}\.json")
@@ -149,9 +152,14 @@ def without_effect(config: Config) -> list[str]:
         )
         if getattr(getattr(config, part), name) != getattr(getattr(defaults, part), name)
     ]
+    if (config.delivery.recall_after or 0.0) > RECALL_WINDOW:
+        notes.append(
+            f"delivery.recall_after: bots can recall for {RECALL_WINDOW:.0f} seconds; later ones"
+            " are refused"
+        )
     if config.webhook != defaults.webhook and not _receives_callbacks(config):
         notes.append("webhook: is not opened, since no account has receive: webhook or both")
-    return [*notes, *names_in_vain(config)]
+    return [*notes, *names_in_vain(config), *overrides_in_vain(config)]
 
 
 def _receives_callbacks(config: Config) -> bool:

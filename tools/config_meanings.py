@@ -154,6 +154,9 @@ MEANINGS = {
     "media.allow_files": "Folders that `file://` may read from; none by default.",
     "media.allow_private_addresses": "Whether addresses inside your network may be fetched.",
     "media.max_bytes": "Largest file.",
+    "media.cache_folder": "Where downloaded files are kept; beside the configuration.",
+    "media.cache_max_bytes": "Of all kept files together; the oldest go first.",
+    "media.cache_max_age": "Seconds for which a file is kept.",
     "media.timeout": "How long one file may take to fetch.",
     "ids": "The numbers that stand for openids.",
     "ids.range": "`wide`: ten digits, above every QQ number in use; `int32`: for plugins with "

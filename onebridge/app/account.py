@@ -21,6 +21,7 @@ from onebridge.qq.http import Hosts
 from onebridge.qq.rest import QQRest
 from onebridge.qq.shard import ShardState, ShardStatus
 from onebridge.qq.token import AccessToken
+from onebridge.store.records import Capability
 from onebridge.supervision import Backoff, pause
 
 log = get_logger(__name__)
@@ -152,6 +153,12 @@ class Account:
         good = online and self.state is AccountState.RUNNING
         return {"online": online, "good": good, "stat": stat}
 
+    async def capabilities(self) -> list[tuple[str, Capability]]:
+        """What the bot turned out to be allowed or not, each with where: a scene, or a chat."""
+        if self._parts is None:
+            return []
+        return await self._parts.messaging.preparation.capabilities.known()
+
     def apply(self, config: Config) -> None:
         """Work with other settings from now on; the account's own are for the next start."""
         self._config = config
@@ -223,7 +230,8 @@ class Account:
         """Ask the platform or the store until it answers; only rejected credentials end it."""
         passing = Backoff(1.0, 60.0)
         refused = Backoff(REFUSED_DELAY, REFUSED_MAX_DELAY)
-        before = self.state
+        # Asked again after a failure, it begins anew: what had failed is over.
+        before = AccountState.RUNNING if self.state is AccountState.FAILED else self.state
         while True:
             try:
                 known = await ask()
@@ -278,6 +286,7 @@ class Account:
             newest=newest,
             tasks=tasks,
         )
+        await self.until_known(parts.deferral.load, "account.kept_unknown")
         if not self._shared.bots.add(parts.bot):
             self._show(
                 AccountState.FAILED,

@@ -31,6 +31,8 @@ def _account(account: Account) -> dict[str, Any]:
                 "shard": f"{status.shard.id}/{status.shard.total}",
                 "state": status.state.value,
                 "reason": status.reason,
+                "until": status.until,
+                "missing_intents": list(status.missing_intents),
             }
             for status in account.shards
         ],

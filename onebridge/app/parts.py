@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -19,6 +20,7 @@ from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.deferral import Deferral
 from onebridge.bridge.intake import Intake
 from onebridge.bridge.messaging import Messaging
+from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.own_answers import OwnAnswers
 from onebridge.bridge.people import People
 from onebridge.bridge.posting import Posting
@@ -26,6 +28,7 @@ from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.questions import Questions
 from onebridge.bridge.quick import QuickOperations
 from onebridge.bridge.recall_later import RecallLater
+from onebridge.bridge.received import ReceivedFiles
 from onebridge.bridge.roster import Roster
 from onebridge.bridge.sending import Call
 from onebridge.bridge.streaming import Streams
@@ -38,14 +41,18 @@ from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import Outbox
 from onebridge.errors import OnebridgeError
 from onebridge.keys import AppId
+from onebridge.media.cache import FileCache
+from onebridge.media.convert import Converter
+from onebridge.media.fetch import MediaFetcher
 from onebridge.media.upload import MediaUploads
-from onebridge.media.values import Fetched
+from onebridge.media.web import is_inside
 from onebridge.onebot.actions import Response
 from onebridge.onebot.hub import EventRing
 from onebridge.qq.group_calls import GroupCalls
 from onebridge.qq.guild_calls import GuildCalls
 from onebridge.qq.rest import QQRest
 from onebridge.qq.token import AccessToken
+from onebridge.qq.uploads import Uploader
 from onebridge.store.ports import Store
 
 RECALL_PATIENCE = 20.0
@@ -57,7 +64,9 @@ class Shared(msgspec.Struct, frozen=True):
 
     store: Store
     http: aiohttp.ClientSession
-    fetch: Callable[[str], Awaitable[Fetched]]
+    media: MediaFetcher
+    converter: Converter
+    files: FileCache
     bots: Bots
     clock: Clock
 
@@ -129,10 +138,9 @@ class Parts(msgspec.Struct, frozen=True):
 
     def apply(self, config: Config) -> None:
         """Work with other settings: each is one value, replaced here and read when it is used."""
-        sending = sending_settings(config, self.bot.account)
         self.intake.settings = intake_settings(config, self.settings)
         self.own_answers.settings = config.auto_reply
-        self.messaging.apply(sending)
+        self.messaging.apply(sending_settings(config, self.bot.account))
         self.actions.strict = self.quick.at_sender = config.onebot.strict
         self.actions.pace.interval = config.onebot.rate_limit_interval
         self.bot.action_timeout = config.onebot.action_timeout
@@ -169,9 +177,24 @@ def assemble(
     sending = sending_settings(config, me.account)
     lanes = Lanes()
     capabilities = Capabilities(me.account, store, clock.now)
+    received = ReceivedFiles(
+        me.account,
+        store,
+        shared.files,
+        fetch=shared.media.fetch,
+        fetch_received=partial(shared.media.fetch_received, inside=is_inside(settings.platform)),
+        converter=shared.converter,
+    )
+    uploads = MediaUploads(
+        Uploader(rest, shared.http).upload,
+        fetch=shared.media.fetch,
+        converter=shared.converter,
+        tasks=tasks,
+        clock=clock,
+    )
     preparation = Preparation(
         store=store,
-        uploads=MediaUploads(rest.upload, fetch=shared.fetch, tasks=tasks, clock=clock),
+        files=OutgoingFiles(uploads, received),
         capabilities=capabilities,
         self_id=me.self_id,
         settings=sending.delivery,
@@ -235,6 +258,7 @@ def assemble(
         ),
         targets=targets,
         quick=quick,
+        files=received,
         rest=rest,
         store=store,
         status=me.status,
@@ -265,7 +289,7 @@ def assemble(
         clock=clock,
         traffic=me.traffic,
         opened=deferral.opened,
-        answer=own_answers.start,
+        answered=own_answers.recorded,
     )
     shards = Shards(
         settings=settings,

@@ -30,6 +30,8 @@ from onebridge.config import AccountSettings, Config
 from onebridge.config_file import secrets_in, without_effect
 from onebridge.errors import ConfigError, StoreError, StoreUnavailableError
 from onebridge.keys import AppId, Shard
+from onebridge.media.cache import open_cache, with_folder
+from onebridge.media.convert import Converter
 from onebridge.media.fetch import MediaFetcher
 from onebridge.observability import get_logger, redactor, set_up_logging
 from onebridge.onebot.transports.server import (
@@ -167,13 +169,16 @@ class Process:
         return result
 
     async def _run_with_store(self) -> int:
+        files = open_cache(self.config.media, self._folder, self._clock)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=128, keepalive_timeout=30.0)
         try:
             async with (
                 aiohttp.ClientSession(connector=connector) as http,
-                MediaFetcher(self.config.media) as media,
+                MediaFetcher(with_folder(self.config.media, files.folder)) as media,
             ):
-                self._shared = Shared(self._store, http, media.fetch, self._bots, self._clock)
+                self._shared = Shared(
+                    self._store, http, media, Converter(), files, self._bots, self._clock
+                )
                 await self._furnish(self.config)
                 for settings in self.config.accounts:
                     self._accounts.add(settings)

@@ -14,6 +14,7 @@ import msgspec
 import orjson
 from aiohttp import web
 
+from onebridge.app.bodies import MAX_BODY, Bodies
 from onebridge.clock import Clock
 from onebridge.config import WebhookSettings
 from onebridge.errors import ConfigError
@@ -36,14 +37,8 @@ from onebridge.qq.wire import Frame
 
 log = get_logger(__name__)
 
-MAX_BODY = 1024 * 1024
-"""Bytes of a callback; no limit is documented, messages with their quotes stay far below."""
-
-MAX_REQUESTS = 256
-"""Callbacks in progress at once; more are refused and come again."""
-
-BODY_TIMEOUT = 5.0
-"""Seconds that a body may take to arrive."""
+MAX_WAITING = 1024
+"""Callbacks that wait to become durable, at once; more are refused and come again."""
 
 ACK_TIMEOUT = 2.5
 """Seconds until we say that it is not durable yet; the platform is said to wait three."""
@@ -97,7 +92,8 @@ class WebhookListener:
             self.add(receiver)
         self._clock = clock
         self._ack_timeout = ack_timeout
-        self._in_progress = 0
+        self._bodies = Bodies()
+        self._waiting = 0
         self._is_closing = False
         self._logged_at: dict[str, float] = {}
         self._runner: web.AppRunner | None = None
@@ -175,22 +171,14 @@ class WebhookListener:
             await self._runner.cleanup()
 
     async def _receive(self, request: web.Request) -> web.Response:
-        if self._is_closing or self._in_progress >= MAX_REQUESTS:
-            counters["webhook.busy"] += 1
+        if self._is_closing:
             return _not_accepted()
-        self._in_progress += 1
-        try:
-            return await self._judge(request)
-        finally:
-            self._in_progress -= 1
-
-    async def _judge(self, request: web.Request) -> web.Response:
         headers = request.headers
         found = self._find(headers, request.match_info.get("app_id", ""))
         if isinstance(found, Refusal):
             return self._refuse(found)
         receiver, key = found
-        raw = await _read_body(request)
+        raw = await self._bodies.read(request)
         if isinstance(raw, Refusal):
             return self._refuse(raw, receiver.account)
         verdict = read_callback(
@@ -232,17 +220,23 @@ class WebhookListener:
 
     async def _record(self, receiver: Receiver, frame: Frame, raw: bytes) -> web.Response:
         """Acknowledge an event once it is durable, or say that it has to come again."""
+        if self._waiting >= MAX_WAITING:
+            counters["webhook.busy"] += 1
+            return _not_accepted()
         item = Dispatch(receiver.account, WEBHOOK, "", frame.s or 0, frame, self._clock.now(), raw)
         durable = receiver.offer(item)
         if durable is None:
             counters["webhook.no_room"] += 1
             return _not_accepted()
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._ack_timeout):
                 await durable.wait()
         except TimeoutError:
             counters["webhook.not_durable_in_time"] += 1
             return _not_accepted()
+        finally:
+            self._waiting -= 1
         counters["webhook.accepted"] += 1
         return _json(ACCEPTED)
 
@@ -268,16 +262,6 @@ _HINTS = {
     "app_id": "each bot that is called back needs an account with receive: webhook or both",
     "unsigned": "if it is the platform's: a proxy drops its headers",
 }
-
-
-async def _read_body(request: web.Request) -> bytes | Refusal:
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return Refusal(413, "too_large", f"the body is larger than {MAX_BODY} bytes")
-    except TimeoutError:
-        return Refusal(408, "slow", f"the body took longer than {BODY_TIMEOUT:g} s")
 
 
 def _show(text: str) -> Callable[[web.Request], Awaitable[web.Response]]:

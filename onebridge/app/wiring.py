@@ -15,21 +15,6 @@ def intake_settings(config: Config, account: AccountSettings) -> IntakeSettings:
     onebot = config.onebot
     delivery = delivery_settings(config, AppId(account.app_id)).everywhere
     translation = TranslationSettings(mention_self=onebot.mention_self, guild_as=onebot.guild_as)
-    rules = overridden(
-        config,
-        "commands",
-        account.app_id,
-        lambda settings: command_rules(settings, translation),
-    )
-    commands = None
-    if (
-        rules.has_groups
-        or rules.everywhere.settings != CommandSettings()
-        or config.auto_reply.when != "never"
-    ):
-        commands = Commands(
-            rules, frozenset(map(str, account.owners)), AutoReplies(config.auto_reply)
-        )
     return IntakeSettings(
         translation=translation,
         conversions=Conversions(
@@ -40,8 +25,21 @@ def intake_settings(config: Config, account: AccountSettings) -> IntakeSettings:
         report_unknown=onebot.report_unknown,
         interaction_ack=bool(onebot.interaction_ack),
         reply_limits=dict(delivery.reply_limits.items()),
-        commands=commands,
+        commands=_commands(config, account, translation),
     )
+
+
+def _commands(
+    config: Config, account: AccountSettings, translation: TranslationSettings
+) -> Commands | None:
+    """Rules about commands, and answers of the bridge's own; None where there are none."""
+    rules = overridden(
+        config, "commands", account.app_id, lambda settings: command_rules(settings, translation)
+    )
+    has_rules = rules.has_groups or rules.everywhere.settings != CommandSettings()
+    if not has_rules and config.auto_reply.when == "never":
+        return None
+    return Commands(rules, frozenset(map(str, account.owners)), AutoReplies(config.auto_reply))
 
 
 def delivery_settings(config: Config, account: AppId) -> Overridden[DeliverySettings]:

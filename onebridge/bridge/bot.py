@@ -1,7 +1,7 @@
 """One account as applications see it: a number, its events, and actions that always answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from onebridge.bridge.actions.dispatch import Actions, Later
@@ -211,6 +211,9 @@ class Bots:
             if number is not None:
                 owners = {one.account for one in await self._identities.find_identities(number)}
                 return self._only(owners)
+            openid = params.get(name)
+            if isinstance(openid, str) and openid:
+                return await self._who_knows(openid, IdKind)
         message_id = wanted_number(params, "message_id")
         if message_id is not None:
             record = await self._messages.find_message(message_id)
@@ -219,13 +222,14 @@ class Bots:
         flag = params.get("flag")
         asked = read_flag(flag) if isinstance(flag, str) else None
         if asked is not None:
-            groups = [
-                Identity(bot.account, IdKind.GROUP, asked.group_openid)
-                for bot in self._bots.values()
-            ]
-            known = await self._identities.find_numbers(groups)
-            return self._only({group.account for group in known})
+            return await self._who_knows(asked.group_openid, [IdKind.GROUP])
         return None
+
+    async def _who_knows(self, openid: str, kinds: Iterable[IdKind]) -> Bot | None:
+        known = await self._identities.find_numbers(
+            [Identity(bot.account, kind, openid) for bot in self._bots.values() for kind in kinds]
+        )
+        return self._only({identity.account for identity in known})
 
     def _only(self, accounts: set[AppId]) -> Bot | None:
         bots = [bot for bot in self._bots.values() if bot.account in accounts]

@@ -22,6 +22,7 @@ from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.sending import Hints, Sending, kept
 from onebridge.clock import Clock
+from onebridge.delivery.capabilities import PROACTIVE
 from onebridge.delivery.credits import REPLY_LIMITS
 from onebridge.delivery.lanes import Lanes, Turn
 from onebridge.delivery.outbox import NoCreditError
@@ -37,6 +38,7 @@ from onebridge.store.records import (
     Duplicate,
     Inbound,
     Recorded,
+    ReplyBy,
     StoredDeferred,
     TakenCredit,
 )
@@ -57,6 +59,9 @@ ROUND = 15.0
 
 PATIENCE = 60.0
 """Seconds for which a kept message may hold up its lane."""
+
+SWITCHED_ON = ("GROUP_MSG_RECEIVE:", "C2C_MSG_RECEIVE:")
+"""Ids of events that tell that the bot may speak first now (qq-platform.md section 6.1)."""
 
 AT_ONCE = 16
 """Queues that are sent from at a time."""
@@ -163,21 +168,29 @@ class Deferral:
 
         A right to reply in a whole guild is good in all its channels.
         """
-        if not self._waiting:
-            return
         for item, result in zip(items, results, strict=True):
-            if isinstance(item, DeadLetter) or isinstance(result, Duplicate) or not item.grant:
+            grant = item.grant if isinstance(item, Inbound) else None
+            if grant is None or isinstance(result, Duplicate):
                 continue
-            grant = item.grant
+            if grant.by is ReplyBy.EVENT_ID and grant.reply_id.startswith(SWITCHED_ON):
+                self._tasks.create_task(
+                    self._preparation.capabilities.worked(grant.conversation, PROACTIVE),
+                    name="allowed to speak first",
+                )
+            if not self._waiting:
+                continue
             if grant.guild_wide:
                 for place in [one for one in self._waiting if one.scene is Scene.CHANNEL]:
                     self._start(place)
             elif grant.conversation in self._waiting:
                 self._start(grant.conversation)
 
+    async def load(self) -> None:
+        """Learn where messages wait from before; until then new ones might overtake them."""
+        self._waiting.update(await self._store.deferred_conversations(self._account))
+
     async def run(self) -> None:
         """Send what a restart made possible or interrupted, and let go of what is too old."""
-        self._waiting.update(await self._until_stored(self._load))
         for place in tuple(self._waiting):
             self._start(place)
         async for _ in ticks(ROUND):
@@ -185,32 +198,20 @@ class Deferral:
             for place in stalled:
                 self._start(place)
             if self._waiting:
-                await self._until_stored(self._expire)
+                await self._expire()
 
-    async def _load(self) -> list[Conversation]:
-        await self._expire()
-        return await self._store.deferred_conversations(self._account)
-
-    async def _expire(self) -> list[Conversation]:
-        expired = await self._store.expire_deferred(self._account, self._clock.now())
-        for one in expired:
-            await self._settle(
-                one,
-                "expired",
-                Retcode.NO_CREDIT,
-                "nobody wrote before it was too old (delivery.defer_for)",
-            )
-        return []
-
-    async def _until_stored(
-        self, use: Callable[[], Awaitable[list[Conversation]]]
-    ) -> list[Conversation]:
-        """Do something with the store; one that is away is asked again in the next round."""
+    async def _expire(self) -> None:
         try:
-            return await use()
+            expired = await self._store.expire_deferred(self._account, self._clock.now())
+            for one in expired:
+                await self._settle(
+                    one,
+                    "expired",
+                    Retcode.NO_CREDIT,
+                    "nobody wrote before it was too old (delivery.defer_for)",
+                )
         except StoreError as error:
             log.warning("deferred.store_unavailable", account=self._account, error=str(error))
-            return []
 
     def _start(self, place: Conversation) -> None:
         """Take the queue's place in the lane at once, before whatever is said next."""

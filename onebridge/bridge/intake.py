@@ -15,7 +15,6 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from onebridge.bridge.acknowledge import pressed_in
-from onebridge.bridge.commands import Answered
 from onebridge.bridge.dead_letters import bury, record_each, sift, source_of
 from onebridge.bridge.inbound import (
     Bot,
@@ -109,7 +108,7 @@ class Intake:
         clock: Clock,
         traffic: Traffic | None = None,
         opened: Callable[[Sequence[Inbound | DeadLetter], Results], None] = lambda _, __: None,
-        answer: Callable[[Answered], None] | None = None,
+        answered: Callable[[Sequence[Inbound | DeadLetter], Results], None] = lambda _, __: None,
     ) -> None:
         self._account = account
         self._bot = bot
@@ -122,7 +121,7 @@ class Intake:
         self._clock = clock
         self._traffic = traffic or Traffic()
         self._opened = opened
-        self._answer = answer
+        self._answered = answered
         self._waiting: deque[_Waiting] = deque()
         self._callbacks: dict[str, asyncio.Event] = {}
         self._fresh_ids: dict[str, int] = {}
@@ -369,10 +368,7 @@ class Intake:
         for place, interaction_id in batch.pressed:
             if isinstance(results[place], Recorded):
                 self._acknowledge(interaction_id)
-        if self._answer is not None:
-            for item, result in zip(items, results, strict=True):
-                if isinstance(item, Answered) and isinstance(result, Recorded):
-                    self._answer(item)
+        self._answered(items, results)
         self._undurable -= count
         if not self._undurable:
             self._drained.set()

@@ -94,7 +94,9 @@ class Messaging:
         with turn:
             call.request.release()
             segments = await with_contents(segments, self.remembered)
-            sending = await self.preparation.prepare(turn.conversation, segments, hints)
+            sending = await self.preparation.prepare(
+                turn.conversation, segments, hints, start_by=call.start_by
+            )
             sending.delivery.start_by = call.start_by
             call.sending = sending
             may_wait = sending.settings.proactive == "defer"

@@ -6,7 +6,7 @@ the same way: the credit of that message, the conversation's lane, the platform'
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
@@ -16,6 +16,7 @@ from onebridge.config import AutoReplySettings
 from onebridge.observability import counters, get_logger
 from onebridge.onebot.actions import Request, Response
 from onebridge.onebot.hub import EventRing
+from onebridge.store.records import DeadLetter, Duplicate, Inbound, Recorded
 from onebridge.supervision import pause
 
 log = get_logger(__name__)
@@ -57,6 +58,16 @@ class OwnAnswers:
         self._given: OrderedDict[str, deque[float]] = OrderedDict()
         self.settings = settings
         """Replaced as a whole when the configuration changes."""
+
+    def recorded(
+        self,
+        items: Sequence[Inbound | DeadLetter],
+        results: Sequence[Recorded | Duplicate],
+    ) -> None:
+        """Answer what a batch brought that has an answer; what came twice is answered once."""
+        for item, result in zip(items, results, strict=True):
+            if isinstance(item, Answered) and isinstance(result, Recorded):
+                self.start(item)
 
     def start(self, item: Answered) -> None:
         """Answer a message that is durable now, unless a limit says no; returns at once."""

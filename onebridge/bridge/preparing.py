@@ -1,26 +1,24 @@
 """From a message and its conversation to a delivery: people, quotes, files, settings, plan."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from onebridge.bridge.refusals import refused
+from onebridge.bridge.outgoing import OutgoingFiles
 from onebridge.bridge.sending import Hints, Sending, reply_id_of
 from onebridge.config import DeliverySettings
 from onebridge.config_overrides import Overridden
-from onebridge.delivery.capabilities import Abilities, Capabilities
+from onebridge.delivery.capabilities import Capabilities
 from onebridge.delivery.credits import order_candidates
-from onebridge.delivery.outbox import REFUSALS, Delivery
-from onebridge.errors import ActionError, MalformedPayloadError, MediaError
+from onebridge.delivery.outbox import Delivery
 from onebridge.keys import Conversation, Identity, IdKind, Scene
-from onebridge.media.upload import MediaUploads
-from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Message
 from onebridge.qq.calls import PreparedMedia, SendPlan
 from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import Credit, MessageRecord
-from onebridge.translate.to_qq import Facts, media_needs, names_in, plan
+from onebridge.translate.to_qq import Facts, names_in, plan
 
 NOT_ALLOWED_HERE = (
     "this chat does not allow it to speak first, as the platform said lately: somebody has to write"
@@ -36,7 +34,7 @@ class Preparation:
 
     Args:
         store: What was seen.
-        uploads: Prepares files.
+        files: Prepares files.
         capabilities: What the bot turned out not to be allowed.
         self_id: The bot's number.
         settings: ``delivery``, with its overrides.
@@ -46,13 +44,13 @@ class Preparation:
         self,
         *,
         store: Store,
-        uploads: MediaUploads,
+        files: OutgoingFiles,
         capabilities: Capabilities,
         self_id: int,
         settings: Overridden[DeliverySettings],
     ) -> None:
         self._store = store
-        self._uploads = uploads
+        self._files = files
         self.capabilities = capabilities
         self._self_id = self_id
         self.settings = settings
@@ -69,7 +67,13 @@ class Preparation:
         return self.settings.of(conversation.openid, number)
 
     async def prepare(
-        self, conversation: Conversation, segments: Message, hints: Hints, message_id: int = 0
+        self,
+        conversation: Conversation,
+        segments: Message,
+        hints: Hints,
+        message_id: int = 0,
+        *,
+        start_by: float = math.inf,
     ) -> Sending:
         """A message that is ready for its turn.
 
@@ -78,6 +82,7 @@ class Preparation:
             segments: What it says.
             hints: What the action names beside.
             message_id: OneBot's number, if it has one already.
+            start_by: Loop time after which nothing is posted any more.
 
         Raises:
             ActionError: It cannot be sent.
@@ -89,22 +94,28 @@ class Preparation:
             for number in (*names.message_ids, hints.message_id)
             if number and (record := await self._store.find_message(number)) is not None
         }
-        media = await self._media(conversation, segments)
+        media = await self._files.prepare(segments, conversation, start_by)
+        qrcodes: dict[str, PreparedMedia] = {}
         message_id = message_id or (await self._store.allot_message_ids(1))[0]
         settings = await self.settings_of(conversation)
         abilities = await self.capabilities.of(conversation)
-        references = {
-            number: reference
-            for number, record in replied.items()
-            if (reference := _reference(record))
-        }
-        facts = _facts(conversation, settings, abilities)
-        facts = msgspec.structs.replace(
-            facts,
+        facts = Facts(
+            conversation=conversation,
             self_id=self._self_id,
             openid_by_number=people,
-            references=references,
+            references={
+                number: reference
+                for number, record in replied.items()
+                if (reference := _reference(record))
+            },
             media=media,
+            qrcodes=qrcodes,
+            text_limit=settings.text_limit,
+            urls=settings.urls,
+            url_allow=settings.url_allow,
+            unsupported=settings.unsupported,
+            markdown=abilities.markdown,
+            keyboard=abilities.keyboard,
         )
 
         plans: dict[frozenset[Act], SendPlan] = {}
@@ -140,14 +151,23 @@ class Preparation:
                 now=now,
             )
 
+        async def renew() -> None:
+            self._files.forget((*media.values(), *qrcodes.values()))
+            media.update(await self._files.prepare(segments, conversation, start_by))
+            qrcodes.update(await self._files.draw(tuple(qrcodes), conversation, start_by))
+
         # A plan that cannot be made is said now, not when the message's turn has come.
-        plan_with((), frozenset())
+        links = plan_with((), frozenset()).links
+        if links:
+            qrcodes.update(await self._files.draw(links, conversation, start_by))
+            plans.clear()
         wanted = settings.proactive == "try"
         delivery = Delivery(
             conversation,
             plan_with,
             order,
             proactive=wanted and abilities.proactive,
+            renew=renew if media or qrcodes else None,
             is_particular=bool(answered or quick or authors or names.user_ids),
         )
         if wanted and not abilities.proactive:
@@ -170,33 +190,6 @@ class Preparation:
                 if identity.kind is IdKind.USER:
                     openids[name] = identity.openid
         return openids
-
-    async def _media(
-        self, conversation: Conversation, segments: Message
-    ) -> dict[int, PreparedMedia]:
-        needs = media_needs(segments, conversation.scene)
-        prepared: dict[int, PreparedMedia] = {}
-        try:
-            for need in needs:
-                prepared[need.index] = await self._uploads.prepare(need, conversation)
-        except (MediaError, MalformedPayloadError) as error:
-            raise ActionError(Retcode.MEDIA, str(error)) from error
-        except REFUSALS as error:
-            raise refused(error, retcode=Retcode.MEDIA) from error
-        return prepared
-
-
-def _facts(conversation: Conversation, settings: DeliverySettings, abilities: Abilities) -> Facts:
-    return Facts(
-        conversation=conversation,
-        self_id=0,
-        text_limit=settings.text_limit,
-        urls=settings.urls,
-        url_allow=settings.url_allow,
-        unsupported=settings.unsupported,
-        markdown=abilities.markdown,
-        keyboard=abilities.keyboard,
-    )
 
 
 def _reference(record: MessageRecord) -> str:

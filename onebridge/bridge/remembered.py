@@ -8,6 +8,7 @@ from onebridge.errors import ActionError
 from onebridge.keys import AppId, Conversation
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.events import string_format
+from onebridge.onebot.segments import Segment
 from onebridge.store.ports import MessageStore
 from onebridge.store.records import MessageRecord
 
@@ -61,7 +62,32 @@ class Remembered:
         records = await self._store.message_history(conversation, before=before, limit=limit)
         return [self._shown(record) for record in records]
 
+    async def segments(self, message_id: int) -> list[Segment]:
+        """The parts of a message, whatever its format.
+
+        Raises:
+            ActionError: 102, it is unknown.
+        """
+        return _segments(orjson.loads((await self.find(message_id)).event))
+
+    async def files(
+        self, conversation: Conversation, limit: int
+    ) -> list[tuple[dict[str, Any], Segment]]:
+        """Files among the newest messages that came in: event and segment, newest first."""
+        records = await self._store.message_history(conversation, before=0, limit=limit)
+        events = [orjson.loads(record.event) for record in records if not record.outgoing]
+        return [
+            (event, segment)
+            for event in reversed(events)
+            for segment in _segments(event)
+            if segment.type == "file"
+        ]
+
     def _shown(self, record: MessageRecord) -> dict[str, Any]:
         body = record.event if self.message_format == "array" else string_format(record.event)
         event: dict[str, Any] = orjson.loads(body)
         return {key: value for key, value in event.items() if key not in HIDDEN_KEYS}
+
+
+def _segments(event: dict[str, Any]) -> list[Segment]:
+    return [Segment(part["type"], part["data"]) for part in event.get("message", ())]

@@ -35,6 +35,7 @@ def run(path: Path) -> None:
     Exit codes: 0 after an ordered stop, 2 if the configuration cannot be used, 3 if the platform
     rejects the credentials of every account.
     """
+    _hold_back_hang_ups()
     config = load(path)
     log_as_configured(config)
     for note in without_effect(config):
@@ -100,6 +101,12 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def _hold_back_hang_ups() -> None:
+    """Keep a SIGHUP for when it is listened to: unhandled it would end what is only starting."""
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
 def _run_process(
     config: Config,
     folder: Path,
@@ -127,6 +134,7 @@ def _run_process(
                     process.ask_reload()
 
             loop.add_signal_handler(signal.SIGHUP, hang_up)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         async with asyncio.TaskGroup() as tasks:
             companion = tasks.create_task(beside(process)) if beside is not None else None
             code = await process.run()

@@ -84,7 +84,10 @@ class Capabilities:
     async def worked(self, conversation: Conversation, name: str) -> None:
         """Something was accepted; of interest only if it had been refused before."""
         scope = _scope(conversation) if name == PROACTIVE else conversation.scene.value
-        known = (await self._in_scope(scope)).get(name)
+        try:
+            known = (await self._in_scope(scope)).get(name)
+        except StoreError:
+            return  # it is tried again in time
         if known is not None and not known.allowed:
             await self._learn(conversation, name, allowed=True)
 

@@ -44,6 +44,8 @@ class Delivery(msgspec.Struct):
     is_particular: bool = True
     """Whether it prefers a credit to the newest, or looks different by whom it answers."""
     why_not_first: str = "delivery.proactive does not allow it to speak first"
+    renew: Callable[[], Awaitable[None]] | None = None
+    """Uploads its files again."""
     start_by: float = math.inf
     """Loop time after which it is not begun, nor waited for or repeated any more."""
     receipts: list[Receipt] = []

@@ -106,17 +106,20 @@ class Outbox:
             try:
                 await self._carry_out(delivery, refusals)
             except PlatformError as error:
+                if error is not delivery.failure:
+                    delivery.refused.append(error)
                 delivery.failure = error
-                delivery.refused.append(error)
-                untouched = not delivery.receipts and not delivery.uncertain
-                wants_other = REACTIONS[error.act] is Reaction.REPLAN or (
+                reaction = REACTIONS[error.act]
+                wants_other = reaction in (Reaction.REPLAN, Reaction.UPLOAD) or (
                     # A picture inside markdown that the platform could not fetch.
                     error.act is Act.MEDIA
                     and any(call.markdown is not None for call in delivery.calls)
                 )
-                if wants_other and error.act not in refusals and untouched:
+                if wants_other and error.act not in refusals and not delivery.uncertain:
                     counters[f"outbox.replanned.{error.act.value}"] += 1
                     refusals |= {error.act}
+                    if reaction is Reaction.UPLOAD and delivery.renew is not None:
+                        await delivery.renew()
                     continue
                 raise
             except (PlatformUnreachableError, RateLimitedError, CredentialsError) as error:
@@ -130,7 +133,7 @@ class Outbox:
         delivery.notes, delivery.calls = plan.notes, plan.calls
         unused = list(taken)
         try:
-            for call in plan.calls:
+            for call in plan.calls[len(delivery.receipts) :]:
                 delivery.receipts.append(await self._post_call(call, unused, delivery))
         finally:
             if unused:
@@ -157,7 +160,7 @@ class Outbox:
             now = self._now()
             plan = delivery.plan((), refusals)
             taken = await self._store.take_newest(
-                delivery.conversation, len(plan.calls), now, open_until=now + MARGIN
+                delivery.conversation, _calls_left(plan, delivery), now, open_until=now + MARGIN
             )
             if taken is not None:
                 return plan, taken
@@ -167,11 +170,12 @@ class Outbox:
                 await self._store.open_credits(delivery.conversation, now), now
             )
             plan = delivery.plan(credits, refusals)
+            needed = _calls_left(plan, delivery)
             if delivery.before:
-                return plan, same_pairs(plan, delivery)
-            wanted = choose(credits, len(plan.calls))
-            if len(wanted) < len(plan.calls) and not delivery.proactive:
-                raise NoCreditError(len(plan.calls), len(wanted), delivery.why_not_first)
+                return plan, same_pairs(plan, delivery)[len(delivery.receipts) :]
+            wanted = choose(credits, needed)
+            if len(wanted) < needed and not delivery.proactive:
+                raise NoCreditError(needed, len(wanted), delivery.why_not_first)
             if not wanted:
                 return plan, ()
             if delivery.take is not None:
@@ -269,3 +273,17 @@ class Outbox:
         if not delivery.proactive:
             raise NoCreditError(1, 0, delivery.why_not_first)
         return None
+
+
+def _calls_left(plan: SendPlan, delivery: Delivery) -> int:
+    """How many calls of a plan are still to be made.
+
+    Raises:
+        PlatformError: What was posted already would look different in this plan, so that the rest
+            of it does not go with that.
+    """
+    done = len(delivery.receipts)
+    if plan.calls[:done] != delivery.calls[:done]:
+        assert delivery.failure is not None, "something led to another plan"
+        raise delivery.failure
+    return len(plan.calls) - done

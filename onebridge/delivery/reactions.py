@@ -19,6 +19,8 @@ class Reaction(StrEnum):
     """The message in another form, once for each kind of refusal."""
     RENEW = "renew"
     """Another reply number, or another message to reply to."""
+    UPLOAD = "upload"
+    """The message's files are uploaded again, once: the platform has forgotten them."""
     POLICY = "policy"
     """``delivery.proactive`` decides, as if there had been nothing to reply to."""
     ACCEPTED = "accepted"
@@ -43,7 +45,7 @@ REACTIONS: Mapping[Act, Reaction] = {
     Act.CREDIT_SPENT: Reaction.RENEW,
     Act.PROACTIVE_REFUSED: Reaction.POLICY,
     Act.AUDIT_PENDING: Reaction.ACCEPTED,
-    Act.MEDIA_EXPIRED: Reaction.GIVE_UP,
+    Act.MEDIA_EXPIRED: Reaction.UPLOAD,
     Act.MUTED: Reaction.GIVE_UP,
     Act.NO_PERMISSION: Reaction.GIVE_UP,
     Act.NOT_IN_GROUP: Reaction.GIVE_UP,

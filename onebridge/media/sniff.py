@@ -30,6 +30,7 @@ BMP = Format("BMP", Family.IMAGE, "bmp", "image/bmp")
 TIFF = Format("TIFF", Family.IMAGE, "tiff", "image/tiff")
 HEIC = Format("HEIC", Family.IMAGE, "heic", "image/heic")
 AVIF = Format("AVIF", Family.IMAGE, "avif", "image/avif")
+ICO = Format("ICO", Family.IMAGE, "ico", "image/x-icon")
 MP4 = Format("MP4", Family.VIDEO, "mp4", "video/mp4")
 QUICKTIME = Format("QuickTime", Family.VIDEO, "mov", "video/quicktime")
 MATROSKA = Format("Matroska or WebM", Family.VIDEO, "mkv", "video/x-matroska")
@@ -43,6 +44,9 @@ OGG = Format("Ogg", Family.AUDIO, "ogg", "audio/ogg")
 FLAC = Format("FLAC", Family.AUDIO, "flac", "audio/flac")
 M4A = Format("M4A", Family.AUDIO, "m4a", "audio/mp4")
 AAC = Format("AAC", Family.AUDIO, "aac", "audio/aac")
+AIFF = Format("AIFF", Family.AUDIO, "aiff", "audio/aiff")
+CAF = Format("CAF", Family.AUDIO, "caf", "audio/x-caf")
+ASF = Format("ASF or WMA", Family.AUDIO, "wma", "audio/x-ms-wma")
 PDF = Format("PDF", Family.OTHER, "pdf", "application/pdf")
 ZIP = Format("ZIP", Family.OTHER, "zip", "application/zip")
 GZIP = Format("gzip", Family.OTHER, "gz", "application/gzip")
@@ -72,9 +76,12 @@ _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
     (b"7z\xbc\xaf\x27\x1c", SEVEN_ZIP),
     (b"Rar!\x1a\x07", RAR),
     (b"II*\x00", TIFF),
+    (b"caff\x00", CAF),
+    (b"0&\xb2u\x8ef\xcf\x11", ASF),
     (b"MM\x00*", TIFF),
 )
 
+_ICO = b"\x00\x00\x01\x00"
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
 
 _BRANDS: tuple[tuple[tuple[bytes, ...], Format], ...] = (
@@ -97,6 +104,11 @@ def sniff(data: bytes) -> Format:
             if data[8:12] in brands:
                 return found
         return MP4
+    if data.startswith(b"FORM") and data[8:12] in (b"AIFF", b"AIFC"):
+        return AIFF
+    # How many pictures it holds, and a byte that is always zero.
+    if data.startswith(_ICO) and data[5:6] == b"\0" and data[4:5] != b"\0" and data[9:10] == b"\0":
+        return ICO
     # The size in a BMP's header tells it from any text that begins with BM.
     if data.startswith(b"BM") and data[6:10] == bytes(4):
         return BMP

@@ -6,24 +6,16 @@ Group and C2C each have their own uploads, good in every chat of the kind (qq-pl
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
 from onebridge.clock import Clock
 from onebridge.errors import MediaError, OnebridgeError
 from onebridge.keys import AppId, Conversation, Scene
-from onebridge.media.sniff import (
-    BMP,
-    GIF,
-    JPEG,
-    MP4,
-    PNG,
-    SILK,
-    WEBP,
-    Format,
-    sniff,
-)
+from onebridge.media.convert import Converter
+from onebridge.media.fit import fit
+from onebridge.media.sniff import sniff
 from onebridge.media.values import Fetched
 from onebridge.observability import counters
 from onebridge.qq.calls import FileType, MediaNeed, PreparedMedia, Upload, UploadMedia
@@ -41,24 +33,6 @@ in its lane until it is posted."""
 
 HASH_ON_LOOP = 1 << 20
 """Bytes that are hashed at once; more would hold up everything else."""
-
-ACCEPTED: Mapping[FileType, tuple[Format, ...]] = {
-    # Both of the documents' lists together (qq-platform.md section 7.5); the platform has the last
-    # word on the rarer ones.
-    FileType.IMAGE: (PNG, JPEG, GIF, WEBP, BMP),
-    FileType.VIDEO: (MP4,),
-    # MP3, WAV and Ogg are in one list only; SILK always works (section 11 row 19).
-    FileType.VOICE: (SILK,),
-    FileType.FILE: (),
-}
-"""Formats that the platform takes; an empty row means any."""
-
-_NAMES: Mapping[FileType, str] = {
-    FileType.IMAGE: "an image",
-    FileType.VIDEO: "a video",
-    FileType.VOICE: "a voice message",
-    FileType.FILE: "a file",
-}
 
 _UPLOADED: frozenset[Scene] = frozenset({Scene.GROUP, Scene.C2C})
 
@@ -90,7 +64,8 @@ class MediaUploads:
         self,
         upload: Callable[[UploadMedia], Awaitable[Upload]],
         *,
-        fetch: Callable[[str], Awaitable[Fetched]],
+        fetch: Callable[[str, float], Awaitable[Fetched]],
+        converter: Converter,
         tasks: asyncio.TaskGroup,
         clock: Clock,
         files_at_once: int = FILES_AT_ONCE,
@@ -101,6 +76,7 @@ class MediaUploads:
         Args:
             upload: Uploads to the platform (``QQRest.upload``).
             fetch: Gets the bytes of a source (``MediaFetcher.fetch``).
+            converter: Changes what QQ does not take; all accounts share it.
             tasks: Owns the uploads. They outlive an action that is cut short: the file is most
                 likely wanted again.
             clock: For expiry.
@@ -108,6 +84,7 @@ class MediaUploads:
             remembered: Uploads whose ``file_info`` is kept.
         """
         self._fetch = fetch
+        self._converter = converter
         self._upload = upload
         self._tasks = tasks
         self._clock = clock
@@ -145,19 +122,17 @@ class MediaUploads:
         await self._places.acquire()
         handed_on = False
         try:
-            fetched = await self._fetch(need.source)
-            found = sniff(fetched.data)
-            _check_format(need, found)
+            fetched = await self._fetch(need.source, need.timeout)
             if conversation.scene not in _UPLOADED:
-                return PreparedMedia(image_data=fetched.data)
-            name = _file_name(need, fetched, found)
+                fitting = await fit(need, fetched, self._converter)
+                return PreparedMedia(image_data=fitting.data)
             key = _Key(
                 conversation.account,
                 conversation.scene,
                 need.kind,
                 await _digest(fetched.data),
                 # The name of a file is shown; of all else only the content counts.
-                name if need.kind is FileType.FILE else "",
+                need.name or fetched.name if need.kind is FileType.FILE else "",
             )
             known = self._known(key)
             if known is not None:
@@ -166,8 +141,8 @@ class MediaUploads:
             flight = self._flights.get(key)
             if flight is None:
                 flight = _Flight()
-                call = UploadMedia(conversation, need.kind, data=fetched.data, file_name=name)
-                task = self._tasks.create_task(self._fly(flight, key, call), name="media.upload")
+                coming = self._fly(flight, key, need, fetched, conversation)
+                task = self._tasks.create_task(coming, name="media.upload")
                 # Also for a task that is cancelled before it begins.
                 task.add_done_callback(lambda _: self._land(flight, key))
                 self._flights[key] = flight
@@ -177,8 +152,19 @@ class MediaUploads:
             if not handed_on:
                 self._places.release()
 
-    async def _fly(self, flight: _Flight, key: _Key, call: UploadMedia) -> None:
+    async def _fly(
+        self,
+        flight: _Flight,
+        key: _Key,
+        need: MediaNeed,
+        fetched: Fetched,
+        conversation: Conversation,
+    ) -> None:
         try:
+            fitting = await fit(need, fetched, self._converter)
+            call = UploadMedia(
+                conversation, need.kind, data=fitting.data, file_name=_file_name(need, fitting)
+            )
             uploaded = await self._upload(call)
         except OnebridgeError as error:
             flight.outcome = error
@@ -191,6 +177,14 @@ class MediaUploads:
         del self._flights[key]
         flight.done.set()
         self._places.release()
+
+    def forget(self, file_info: str) -> None:
+        """The platform no longer takes a ``file_info``: the next send uploads its file again."""
+        for key, upload in self._uploads.items():
+            if upload.file_info == file_info:
+                del self._uploads[key]
+                counters["media.forgotten"] += 1
+                return
 
     def _known(self, key: _Key) -> Upload | None:
         known = self._uploads.get(key)
@@ -213,19 +207,13 @@ class MediaUploads:
         return not uploaded.expires_at or uploaded.expires_at - self._clock.now() > EXPIRY_MARGIN
 
 
-def _check_format(need: MediaNeed, found: Format) -> None:
-    accepted = ACCEPTED[need.kind]
-    if accepted and found not in accepted:
-        names = ", ".join(one.name for one in accepted)
-        raise MediaError(
-            need.source,
-            f"{_NAMES[need.kind]} has to be {names} for QQ, and this file is {found.name}",
-        )
-
-
-def _file_name(need: MediaNeed, fetched: Fetched, found: Format) -> str:
-    """The name that is shown, made up where there is none; QQ tells what opens it by its end."""
-    return need.name or fetched.name or f"{need.kind.name.lower()}.{found.extension}"
+def _file_name(need: MediaNeed, fitting: Fetched) -> str:
+    """The name that is shown; QQ tells by its end what opens a file, so that has to be right."""
+    given = need.name or fitting.name
+    if need.kind is FileType.FILE and given:
+        return given
+    stem = given.rpartition(".")[0] or given or need.kind.name.lower()
+    return f"{stem}.{sniff(fitting.data).extension}"
 
 
 async def _digest(data: bytes) -> bytes:

@@ -24,3 +24,14 @@ def shown_bytes(size: int) -> str:
     if size < 1 << 20:
         return f"{size / (1 << 10):.4g} KiB"
     return f"{size / (1 << 20):.4g} MiB"
+
+
+MAX_PIXELS = 100_000_000
+"""Pixels of an image; what has more is made to fill the memory of whoever opens it."""
+
+MAX_VOICE_SECONDS = 600.0
+"""QQ's own voice messages are far shorter; converting longer ones takes longer than an action."""
+
+
+class ConversionError(Exception):
+    """A file cannot be converted; the words tell the sender why."""

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from onebridge.config import MediaSettings
+from onebridge.config import MediaSettings, PlatformUrls
 from onebridge.errors import MediaError
 from onebridge.media.values import Fetched, shown_bytes
 
@@ -155,6 +155,16 @@ def is_public(address: str) -> bool:
         elif ip.is_site_local:
             return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def is_inside(platform: PlatformUrls | str) -> bool:
+    """Whether a platform is a private address by itself: then so are the files it names."""
+    if not isinstance(platform, PlatformUrls):
+        return platform == "embedded"
+    host = URL(platform.api_url).host or ""
+    return host == "localhost" or (
+        (":" in host or host.replace(".", "").isdigit()) and not is_public(host)
+    )
 
 
 async def _read(url: str, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

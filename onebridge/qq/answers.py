@@ -8,6 +8,9 @@ from onebridge.qq.errors import PlatformError
 from onebridge.qq.http import Answer, Told
 from onebridge.qq.parsing import read_int, read_text, read_time
 
+LONGEST_WAIT = 3600.0
+"""Seconds; an answer that asks for more is not believed: nothing here would ever be tried again."""
+
 _AUDIT_CODES = frozenset({304023, 304024})
 
 
@@ -71,7 +74,7 @@ def _retry_after(header: str) -> float | None:
         seconds = float(header)
     except ValueError:
         return None
-    return seconds if 0 < seconds < math.inf else None
+    return min(seconds, LONGEST_WAIT) if 0 < seconds < math.inf else None
 
 
 def read_receipt(told: Told) -> Receipt:

@@ -80,6 +80,8 @@ class UploadMedia(msgspec.Struct, frozen=True):
     data: bytes = b""
     url: str = ""
     file_name: str = ""
+    upload_id: str = ""
+    """Instead of data: the parts that were uploaded under it."""
 
 
 class MediaNeed(msgspec.Struct, frozen=True):
@@ -91,6 +93,8 @@ class MediaNeed(msgspec.Struct, frozen=True):
     source: str
     """As the application named it: a URL, ``base64://``, ``data:``, a path."""
     name: str = ""
+    timeout: float = 0.0
+    """Seconds that the application gives a download; 0 if it says nothing."""
 
 
 class PreparedMedia(msgspec.Struct, frozen=True):
@@ -190,6 +194,8 @@ class SendPlan(msgspec.Struct, frozen=True):
 
     calls: tuple[PostMessage, ...]
     notes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """What is shown as QR codes, drawn or not (``delivery.urls`` is ``qrcode``)."""
 
 
 SCENES_WITH_MSG_SEQ = frozenset({Scene.GROUP, Scene.C2C})

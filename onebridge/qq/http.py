@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, Literal, NamedTuple
 
 import aiohttp
@@ -16,6 +17,9 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to connect, within the timeout of the whole call."""
+
+WRITE_AT_ONCE = 256 * 1024
+"""Bytes of a body that are handed over in one piece."""
 
 _OFFICIAL = (
     # The unified host since 2026-08-10, and the pair that all earlier clients use (section 2).
@@ -91,7 +95,7 @@ class Told(NamedTuple):
 
 
 @contextmanager
-def _mapped_failures(endpoint: str) -> Iterator[None]:
+def mapped_failures(endpoint: str) -> Iterator[None]:
     """The one seam where aiohttp's exceptions become ours, the most specific class first."""
     try:
         yield
@@ -103,6 +107,11 @@ def _mapped_failures(endpoint: str) -> Iterator[None]:
         raise PlatformUnreachableError(endpoint, f"bad URL {error}", certain=True) from error
     except (aiohttp.ClientError, OSError) as error:
         raise PlatformUnreachableError(endpoint, _describe(error), certain=False) from error
+
+
+def as_payload(body: bytes | None) -> bytes | BytesIO | None:
+    """A body as aiohttp wants it: a long one is written bit by bit, so that the loop goes on."""
+    return BytesIO(body) if body is not None and len(body) > WRITE_AT_ONCE else body
 
 
 def _describe(error: Exception) -> str:
@@ -142,12 +151,12 @@ async def exchange(
     while True:
         url = urls.api_url.rstrip("/") + target if target else urls.token_url
         try:
-            with _mapped_failures(f"{method} {target or url}"):
+            with mapped_failures(f"{method} {target or url}"):
                 async with http.request(
                     method,
                     URL(url, encoded=True),
                     headers=headers,
-                    data=body,
+                    data=as_payload(body),
                     timeout=timeout,
                     allow_redirects=False,
                 ) as response:

@@ -68,9 +68,13 @@ def _read_rare_time(value: str) -> float:
 
 
 def read_url(value: Any) -> str:
-    """A URL with a scheme: guild attachments come without, others with ``//`` (section 6.4)."""
+    """A URL with a scheme: guild attachments come without, others with ``//`` (section 6.4).
+
+    Where text is escaped (section 10.1), URLs may be, too; a real one never has ``&amp;`` in it.
+    """
     if type(value) is not str or not value:
         return ""
-    if value.startswith(("https://", "http://")):
-        return value
-    return "https:" + value if value.startswith("//") else "https://" + value
+    url: str = value.replace("&amp;", "&")
+    if url.startswith(("https://", "http://")):
+        return url
+    return "https:" + url if url.startswith("//") else "https://" + url

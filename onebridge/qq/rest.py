@@ -323,6 +323,6 @@ class QQRest:
         if 0 <= answered_at - asked_at <= SLOW_ANSWER:
             try:
                 platform_time = parsedate_to_datetime(date).timestamp() + 0.5
-            except ValueError:
+            except (ValueError, OverflowError):  # a year of twenty digits is the latter
                 return
             self._clock_offset = platform_time - (asked_at + answered_at) / 2

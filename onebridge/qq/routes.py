@@ -149,6 +149,9 @@ def encode_upload(call: UploadMedia) -> bytes:
     body: dict[str, Any] = {"file_type": int(call.file_type), "srv_send_msg": False}
     if call.file_name:
         body["file_name"] = call.file_name
+    if call.upload_id:
+        body["upload_id"] = call.upload_id
+        return encode_json(body)
     if not call.data:
         body["url"] = call.url
         return encode_json(body)

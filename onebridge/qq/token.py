@@ -135,7 +135,8 @@ class AccessToken:
             timeout=self._timeout,
         )
         payload = self._read(answer)
-        lifetime = float(read_int(payload.get("expires_in"))) or UNTOLD_LIFETIME
+        told = read_int(payload.get("expires_in"))
+        lifetime = float(told) if told > 0 else UNTOLD_LIFETIME
         self._token = payload["access_token"]
         self._ends_at = now + lifetime
         # A token that is nearly over is kept for half its time: asking again would bring it again.
@@ -154,7 +155,7 @@ class AccessToken:
         # A header can hold nothing else.
         if isinstance(token, str) and token and token.isascii() and token.isprintable():
             return payload
-        code = read_int(payload.get("code"))
+        code = read_int(payload.get("err_code")) or read_int(payload.get("code"))
         message = str(payload.get("message", ""))
         if code in _FATAL:
             raise CredentialsError(self._app_id, code, message, *_FATAL[code])

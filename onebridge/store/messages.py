@@ -1,5 +1,6 @@
 """What was said: messages, and the keys by which the platform names them."""
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ SYNTHETIC = 2
 FORGOTTEN = 4
 """It was recalled. The row stays, since the log and the dedupe keys refer to it."""
 REJECTED = 8
+
+SEARCHED = (200, 20_000)
+"""Newest messages that are looked through for a file: the few that it usually is in, then more."""
 
 _KINDS = {
     Scene.GROUP: EventKind.GROUP,
@@ -153,6 +157,27 @@ def message_history(
             (digest(*conversation), low, high, FORGOTTEN | SYNTHETIC, max(0, limit - len(rows))),
         ).fetchall()
     return [_record(row) for row in reversed(rows)]
+
+
+def find_file(connection: sqlite3.Connection, account: AppId, name: str) -> MessageRecord | None:
+    """The newest message that came in with a file of this name, among the last so many.
+
+    Names are looked for in the events themselves: files are asked for soon after they came, if at
+    all, and an index would cost every message.
+    """
+    wanted = f'"file":"{name}"'.encode()
+    ranges = from_newest(connection, 0)
+    for many, (low, high) in itertools.product(SEARCHED, ranges):
+        row = connection.execute(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM messages"  # noqa: S608 - ours
+            "  WHERE message_id >= ? AND message_id < ? ORDER BY message_id DESC LIMIT ?"
+            f" ) AS {_TABLES} WHERE app_id = ? AND flags & ? = 0 AND instr(event, ?) > 0"
+            " ORDER BY message_id DESC LIMIT 1",
+            (low, high, many, account, FORGOTTEN | OUTGOING, wanted),
+        ).fetchone()
+        if row:
+            return _record(row)
+    return None
 
 
 def from_newest(connection: sqlite3.Connection, before: int) -> list[tuple[int, int]]:

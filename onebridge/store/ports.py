@@ -113,6 +113,15 @@ class MessageStore(Protocol):
         """A message by OneBot's number."""
         ...
 
+    async def find_file(self, account: AppId, name: str) -> MessageRecord | None:
+        """The newest message that came in with a file of this name; only the latest are searched.
+
+        Args:
+            account: Whose.
+            name: ``file`` of a segment; letters, digits and dots.
+        """
+        ...
+
     async def find_message_ids(self, account: AppId, platform_ids: Sequence[str]) -> dict[str, int]:
         """OneBot's numbers of messages named by platform id, ``REFIDX_…`` or audit, where known.
 

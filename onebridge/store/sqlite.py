@@ -201,6 +201,10 @@ class SqliteStore(Upkeep):
         """A message by its number."""
         return await self._read(messages.find_message, message_id)
 
+    async def find_file(self, account: AppId, name: str) -> MessageRecord | None:
+        """The message that came in with a file."""
+        return await self._read(messages.find_file, account, name)
+
     async def find_message_ids(self, account: AppId, platform_ids: Sequence[str]) -> dict[str, int]:
         """Numbers of messages by platform id or ``REFIDX_…``."""
         return await self._read(messages.find_message_ids, account, platform_ids)

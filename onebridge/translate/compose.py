@@ -30,6 +30,7 @@ from onebridge.translate.links import (
     break_all,
     break_urls,
     find_urls,
+    foreign_urls,
     has_foreign_url,
     markdown_image,
     markdown_link,
@@ -58,6 +59,8 @@ class Composer:
         self._manner = MANNERS[facts.scene]
         self._notes = notes
         self._calls: list[PostMessage] = []
+        self.links: dict[str, None] = {}
+        """What QR codes are for, in order."""
         self._url_policy = self._choose_url_policy()
 
     def compose(self, blocks: Sequence[Block], quote: str) -> tuple[PostMessage, ...]:
@@ -305,7 +308,7 @@ class Composer:
             self._note("links were removed (delivery.urls is remove)")
             return remove_urls(text, allow)
         if self._facts.urls == "qrcode":
-            self._note("delivery.urls is qrcode, which this version cannot draw: space is used")
+            self.links.update(dict.fromkeys(foreign_urls(text, allow)))
         self._note("links are broken by blanks: the platform refuses those that are not registered")
         return break_urls(text, allow)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from onebridge.errors import ActionError
 from onebridge.onebot.actions import Retcode
 from onebridge.onebot.segments import Segment
-from onebridge.qq.calls import PostMessage, SendPlan
+from onebridge.qq.calls import FileType, PostMessage, SendPlan
 from onebridge.qq.codes import Act
 from onebridge.translate.blocks import Block, CardBlock, Embed, Link, Media, Mention, Tag, Words
 from onebridge.translate.cards import read_card
@@ -188,8 +188,11 @@ class Draft:
             if not (isinstance(block, Words) and block.shows_nothing)
         ]
         self._place_keyboard(blocks)
+        if Act.URL_REFUSED not in self._facts.refusals:
+            blocks += [Media(FileType.IMAGE, code) for code in self._facts.qrcodes.values()]
         blocks = _joined(blocks)
-        calls = Composer(self._facts, self._notes).compose(blocks, self._quote)
+        composer = Composer(self._facts, self._notes)
+        calls = composer.compose(blocks, self._quote)
         left = sum(credit.left for credit in self._facts.credits)
         if 0 < left < len(calls):
             calls = self._repacked(blocks, calls, left)
@@ -200,7 +203,9 @@ class Draft:
                 Retcode.BAD_REQUEST,
                 f"it would become {len(calls)} messages on QQ; at most {MOST_CALLS} are sent",
             )
-        return SendPlan(calls, tuple(self._notes))
+        if len(composer.links) > len(self._facts.qrcodes) > 0:
+            self._note("only the first links are shown as QR codes")
+        return SendPlan(calls, tuple(self._notes), tuple(composer.links))
 
     def _repacked(
         self, blocks: list[Block], calls: tuple[PostMessage, ...], left: int

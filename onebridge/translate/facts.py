@@ -28,6 +28,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         references: What quotes a message, by OneBot's number: ``REFIDX_…`` in group and C2C, the
             platform's message id in channel and DM.
         media: Prepared files by the ``index`` of their need.
+        qrcodes: QR codes by the link that each shows, where ``urls`` is ``qrcode``.
         text_limit: Characters in one message.
         urls: ``delivery.urls``.
         url_allow: Hosts or beginnings of URLs that are registered with the platform.
@@ -43,6 +44,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     openid_by_number: Mapping[int | str, str] = {}
     references: Mapping[int, str] = {}
     media: Mapping[int, PreparedMedia] = {}
+    qrcodes: Mapping[str, PreparedMedia] = {}
     text_limit: int = 4000
     urls: UrlPolicy = "auto"
     url_allow: tuple[str, ...] = ()

@@ -43,6 +43,12 @@ def has_foreign_url(text: str, allow: Sequence[str]) -> bool:
     return any(not is_allowed(text[start:end], allow) for start, end in find_urls(text))
 
 
+def foreign_urls(text: str, allow: Sequence[str]) -> list[str]:
+    """The URLs in a text that are not registered."""
+    urls = (text[start:end] for start, end in find_urls(text))
+    return [url for url in urls if not is_allowed(url, allow)]
+
+
 def is_public_address(text: str) -> bool:
     """Whether a text is an address that the platform could fetch, as far as its words tell."""
     try:

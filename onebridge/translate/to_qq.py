@@ -5,6 +5,7 @@ prepared, ``plan`` takes the answers as ``Facts``. It runs when the message's tu
 comes, and again for each refusal that another form of the message may get around.
 """
 
+import math
 from typing import Any
 
 import msgspec
@@ -75,6 +76,7 @@ def media_needs(segments: Message, scene: Scene) -> tuple[MediaNeed, ...]:
             FILE_TYPES[segment.type],
             _source(segment),
             clean(segment.get("name") or segment.get("file_name")),
+            _seconds(segment.get("timeout")),
         )
         for index, segment in enumerate(unfold(segments))
         if way_of(segment.type, scene) is Way.MEDIA
@@ -105,6 +107,15 @@ def _source(segment: Segment) -> str:
     if not found:
         raise ActionError(Retcode.BAD_REQUEST, f"segment {segment.type} needs data.file")
     return found
+
+
+def _seconds(given: str) -> float:
+    """How long a download may take, where the application says so."""
+    try:
+        seconds = float(given)
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < math.inf else 0.0
 
 
 def _is_place(source: str) -> bool:

@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.programs import Program
 from tests.e2e.stack import Platform
 
+pytest.register_assert_rewrite("tests.e2e.abilities")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a module together: its programs are started once."""

@@ -27,6 +27,7 @@ class Program:
         command: Sequence[str],
         env: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.lines: list[str] = []
@@ -36,6 +37,7 @@ class Program:
             list(command),
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdin=stdin,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -58,15 +60,16 @@ class Program:
             self._ended = True
             self._grown.notify_all()
 
-    def wait_for_line(self, pattern: str, timeout: float = PATIENCE) -> str:
-        """The first line of output that the pattern is found in, past or to come."""
+    def wait_for_line(self, pattern: str, timeout: float = PATIENCE, times: int = 1) -> str:
+        """The n-th line of output that the pattern is found in, past or to come."""
         expression = re.compile(pattern)
         deadline = time.monotonic() + timeout
-        read = 0
+        read = found = 0
         with self._grown:
             while True:
                 for line in self.lines[read:]:
-                    if expression.search(line):
+                    found += expression.search(line) is not None
+                    if found == times:
                         return line
                 read = len(self.lines)
                 if self._ended:

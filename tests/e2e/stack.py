@@ -169,9 +169,10 @@ class Platform:
 class Bridge:
     """A bridge on that platform; killed and started again, it is the same one."""
 
-    def __init__(self, folder: Path, platform: Platform, **sections: object) -> None:
-        port = free_port()
-        self.address = f"127.0.0.1:{port}"
+    def __init__(self, folder: Path, platform: Platform, **sections: Any) -> None:
+        server = {"port": free_port(), "access_token": TOKEN}
+        server.update(sections.pop("server", {}))
+        self.address = f"127.0.0.1:{server['port']}"
         self._config = folder / "config.json"
         self._program: Program | None = None
         self._config.write_text(
@@ -189,7 +190,7 @@ class Bridge:
                             },
                         }
                     ],
-                    "server": {"port": port, "access_token": TOKEN},
+                    "server": server,
                     "log": {"level": "debug", "format": "json"},
                     **sections,
                 }

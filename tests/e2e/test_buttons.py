@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests.e2e.bots import nonebot
 from tests.e2e.stack import SELF_ID, Bridge, Platform
-from tests.e2e.test_nonebot import nonebot
 from tests.ports import free_port
 
 

@@ -179,3 +179,19 @@ def test_a_terminal_that_is_closed_ends_it(platform: Platform, tmp_path: Path) -
         os.close(terminal)
         program.hang_up()
         assert program.wait() == 0
+
+
+def test_what_asks_for_a_reload_too_early_is_heard_later(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The signal comes while the file is read for the first time."""
+    bridge = Bridge(tmp_path, platform)
+    impatient = (
+        "import os, signal, sys; from onebridge.cli import main, process; first = process.load;"
+        " process.load = lambda path: (os.kill(os.getpid(), signal.SIGHUP), first(path))[1];"
+        f" sys.argv[1:] = ['run', '-c', {str(tmp_path / 'config.json')!r}]; main()"
+    )
+    with Program("impatient bridge", [sys.executable, "-c", impatient]) as program:
+        program.wait_for_line("config.reloaded")
+        wait_for_answer(f"http://{bridge.address}/readyz", program)
+        assert program.stop() == 0

@@ -78,6 +78,7 @@ def run_python(program: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(300)  # a fresh interpreter reads every module
 def test_every_module_imports_alone() -> None:
     names = [module_name(path) for path in SOURCES if path.name != "__main__.py"]
     failures = json.loads(run_python(IMPORT_EACH, json.dumps(names)))

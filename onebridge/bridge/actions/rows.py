@@ -14,6 +14,7 @@ from onebridge.bridge.administration import Administration
 from onebridge.bridge.messaging import Messaging
 from onebridge.bridge.people import People
 from onebridge.bridge.quick import QuickOperations
+from onebridge.bridge.received import ReceivedFiles
 from onebridge.bridge.sending import Call
 from onebridge.bridge.streaming import Streams
 from onebridge.bridge.targets import Targets
@@ -72,6 +73,7 @@ class Context(msgspec.Struct, frozen=True):
         streams: Messages that grow.
         targets: From ids to conversations and people.
         quick: Quick operations.
+        files: Files that came in.
         rest: The platform's calls.
         store: What was seen.
         status: What ``get_status`` answers.
@@ -87,6 +89,7 @@ class Context(msgspec.Struct, frozen=True):
     streams: Streams
     targets: Targets
     quick: QuickOperations
+    files: ReceivedFiles
     rest: QQRest
     store: Store
     status: Callable[[], dict[str, Any]]

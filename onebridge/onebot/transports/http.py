@@ -70,7 +70,8 @@ def read_body(content_type: str | None, charset: str, body: bytes) -> dict[str, 
     Args:
         content_type: Media type without parameters; None if there was no header.
         charset: Encoding of the body.
-        body: The body; an empty one has no params, whatever its type.
+        body: The body; an empty one has no params, whatever its type, and so has ``null``, which
+            ZeroBot posts for an action without any.
 
     Raises:
         UnreadableBodyError: It is broken, no object, or of a type that is not taken.
@@ -233,6 +234,8 @@ def _object(body: bytes, charset: str) -> dict[str, Any]:
         decoded = decode_json(_text(body, charset))
     except ValueError as error:
         raise UnreadableBodyError(400, f"the body is no JSON: {error}") from error
+    if decoded is None:
+        return {}
     if not isinstance(decoded, dict):
         raise UnreadableBodyError(400, "the body should be a JSON object")
     return decoded

@@ -9,13 +9,18 @@ from aiohttp.typedefs import Handler, Middleware
 
 from onebridge.clock import Clock
 from onebridge.config import OneBotSettings, ServerSettings
-from onebridge.observability import counters, get_logger
-from onebridge.onebot.actions import Retcode, fail
+from onebridge.observability import Seldom, counters, get_logger
+from onebridge.onebot.actions import Response, Retcode, fail
 from onebridge.onebot.frames import MAX_FRAME, encode_json
 from onebridge.onebot.hub import Bots
 from onebridge.onebot.subscriptions import Subscription
 from onebridge.onebot.transports.bad_requests import BadRequests
-from onebridge.onebot.transports.gate import Gate, body_response, json_response
+from onebridge.onebot.transports.gate import (
+    REFUSALS_LOGGED_EVERY,
+    Gate,
+    body_response,
+    json_response,
+)
 from onebridge.onebot.transports.http import HTTP_LIMITS, HttpActions, HttpLimits
 from onebridge.onebot.transports.updates import Updates
 from onebridge.onebot.transports.ws_forward import (
@@ -94,6 +99,7 @@ def build_server(
         http_limits: What those of the HTTP API may.
     """
     gate = Gate(settings, clock)
+    seldom = Seldom(REFUSALS_LOGGED_EVERY, clock)
     subscription = Subscription(settings, onebot)
     forward = ForwardWebSockets(subscription, clock, limits)
     updates = Updates(subscription, clock, limits.stall)
@@ -109,10 +115,14 @@ def build_server(
         wants_stream = target.rest in STREAM_PATHS and request.method == "GET"
         if wants_socket or wants_stream:
             refusal = gate.refusal(request)
-            if refusal is None and service is None:
-                refusal = _unclear_account(bots, target)
             if refusal is not None:
                 return refusal
+            unclear = _unclear_account(bots, target) if service is None else None
+            if unclear is not None:
+                status, answer = unclear
+                if seldom.allows(status):
+                    log.warning("server.not_connected", reason=answer.wording, peer=request.remote)
+                return json_response(answer, status)
             if forward.open_count + updates.open_count >= limits.connections:
                 counters["server.busy"] += 1
                 busy = f"{limits.connections} connections are open already"
@@ -124,7 +134,8 @@ def build_server(
             return await updates.stream(request, service, gate.cors_headers(request))
         if target.self_id is not None and service is None:
             refusal = gate.refusal(request)
-            return _no_such_account(target.self_id) if refusal is None else refusal
+            missing = json_response(_no_such_account(target.self_id), 404)
+            return missing if refusal is None else refusal
         return await actions.handle(request, service, target.rest)
 
     async def close_connections(_: web.Application) -> None:
@@ -180,21 +191,20 @@ def _show_health(probe: Callable[[], Awaitable[Health]]) -> Handler:
     return show
 
 
-def _unclear_account(bots: Bots, target: Target) -> web.Response | None:
-    """The answer to a connection whose path does not say for which account it is."""
+def _unclear_account(bots: Bots, target: Target) -> tuple[int, Response] | None:
+    """Status and answer for a connection whose path does not say for which account it is."""
     if target.self_id is not None:
-        return _no_such_account(target.self_id)
+        return 404, _no_such_account(target.self_id)
     known = bots.all()
     if len(known) == 1:
         return None
     if not known:
-        return json_response(fail(Retcode.STOPPING, "no account is ready yet"), 503)
+        return 503, fail(Retcode.STOPPING, "no account is ready yet")
     # A connection is one self_id to every framework, so none is picked silently.
     paths = ", ".join(f"/{bot.self_id}/{target.rest}" for bot in known)
-    return json_response(
-        fail(Retcode.BAD_REQUEST, f"there are several accounts; connect to one of {paths}"), 409
-    )
+    several = f"there are several accounts; connect to one of {paths}"
+    return 409, fail(Retcode.BAD_REQUEST, several)
 
 
-def _no_such_account(self_id: int) -> web.Response:
-    return json_response(fail(Retcode.UNKNOWN_TARGET, f"there is no account {self_id} here"), 404)
+def _no_such_account(self_id: int) -> Response:
+    return fail(Retcode.UNKNOWN_TARGET, f"there is no account {self_id} here")

@@ -17,7 +17,7 @@ from onebridge.keys import AppId
 from onebridge.onebot.actions import Response, succeed
 from onebridge.onebot.events import heartbeat, lifecycle
 from onebridge.onebot.frames import encode_json
-from onebridge.onebot.hub import Service
+from onebridge.onebot.hub import EventRing, Service
 from onebridge.onebot.params import FLOAT, INT, Param, coerce
 from onebridge.onebot.subscriptions import Subscription
 
@@ -126,7 +126,9 @@ class Updates:
         service.events.listeners.add(task)
         try:
             await response.prepare(request)
-            await self._pump(response, service)
+            await self._pump(
+                response, service, _place(request.headers.get("Last-Event-ID", ""), service.events)
+            )
         except (ConnectionError, TimeoutError):
             if request.transport is not None:
                 request.transport.abort()
@@ -144,12 +146,11 @@ class Updates:
             if (account is None or account == of_account) and not wait.expired():
                 wait.reschedule(0.0)
 
-    async def _pump(self, response: web.StreamResponse, service: Service) -> None:
+    async def _pump(self, response: web.StreamResponse, service: Service, cursor: int) -> None:
         ring = service.events
-        cursor = ring.newest
         subscription = self._subscription
         hello = lifecycle(service.self_id, "connect", self._clock.now())
-        await self._write(response, [encode_json(hello)])
+        await self._write(response, _frame(encode_json(hello)))
         beat_at = self._clock.monotonic() + (subscription.heartbeat_interval or KEEPALIVE)
         while True:
             try:
@@ -165,18 +166,35 @@ class Updates:
                 return
             if entries:
                 cursor = entries[-1].log_seq
-                bodies = map(subscription.body, entries)
-                await self._write(response, [body for body in bodies if body is not None])
+                wanted = [(entry.log_seq, subscription.body(entry)) for entry in entries]
+                await self._write(
+                    response,
+                    b"".join(_frame(body, seq) for seq, body in wanted if body is not None),
+                )
 
     async def _beat(self, response: web.StreamResponse, service: Service, interval: float) -> None:
         if interval:
             event = heartbeat(service.self_id, service.status(), interval, self._clock.now())
-            await self._write(response, [encode_json(event)])
+            await self._write(response, _frame(encode_json(event)))
         else:
-            async with asyncio.timeout(self._stall):
-                await response.write(b":\n\n")
+            await self._write(response, b":\n\n")
 
-    async def _write(self, response: web.StreamResponse, bodies: list[bytes]) -> None:
-        if bodies:
+    async def _write(self, response: web.StreamResponse, frames: bytes) -> None:
+        if frames:
             async with asyncio.timeout(self._stall):
-                await response.write(b"".join(b"data: " + body + b"\n\n" for body in bodies))
+                await response.write(frames)
+
+
+def _place(last_event_id: str, ring: EventRing) -> int:
+    """Where a stream begins: after what its client has seen, if it says so, else with what happens.
+
+    Browsers connect again by themselves and tell the last id that they got.
+    """
+    if last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 20:
+        return min(max(int(last_event_id), ring.oldest_cursor), ring.newest)
+    return ring.newest
+
+
+def _frame(body: bytes, log_seq: int | None = None) -> bytes:
+    """One event of a stream; meta events have no id, since they have no place."""
+    return b"data: %b\n\n" % body if log_seq is None else b"id: %d\ndata: %b\n\n" % (log_seq, body)

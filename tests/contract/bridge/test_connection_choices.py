@@ -215,6 +215,8 @@ async def test_two_accounts_share_one_listener(sandbox: Sandbox, tmp_path: Path)
         # The person writes to one of them only, so the action can only be for that one.
         _, sent = await bridge.post("send_private_msg", user_id=event["user_id"], message="re")
         assert sent["status"] == "ok", sent
+        _, sent = await bridge.post("send_private_msg", user_id=other.openid, message="by openid")
+        assert sent["status"] == "ok", sent
         _, sent = await bridge.post(
             ".handle_quick_operation", context=event, operation={"reply": "quick"}
         )

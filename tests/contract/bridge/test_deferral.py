@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from onebridge.app.process import Process
+from onebridge.config_file import parse_config
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.model import Post
 from onebridge.sandbox.server import Sandbox
@@ -17,16 +19,18 @@ from tests.contract.bridge.harness import (
     Answer,
     Bridge,
     Client,
+    configuration,
     running_bridge,
     running_sandbox,
 )
+from tests.ports import free_port
 
 KEEP: dict[str, Any] = {
     "proactive": "defer",
     "deferred_as": "async",
     "reply_limits": {
-        "group": {"window": 12.0, "count": 2},
-        "channel": {"window": 12.0, "count": 2},
+        "group": {"window": 120.0, "count": 2},
+        "channel": {"window": 120.0, "count": 2},
     },
 }
 
@@ -184,7 +188,7 @@ async def test_one_group_has_its_own_choice(sandbox: Sandbox, tmp_path: Path) ->
     general = {**KEEP, "proactive": "refuse"}
     overrides = [
         {"account": "102000001", "group": GROUP, "delivery": {"proactive": "defer"}},
-        {"account": "102000002", "delivery": {"proactive": "try"}},
+        {"group": "of another bot", "delivery": {"proactive": "try"}},
     ]
     other = sandbox.world.add_group("另一个群", {MING: "owner"})
     async with (
@@ -220,6 +224,13 @@ async def test_a_group_that_is_not_to_be_spoken_to_first_is_remembered(
     ):
         assert (await spoken(client, group, "5"))[0]["retcode"] == 110
         assert len([post for post in sandbox.world.posts if post.status != 200]) == 1
+        # The group's owner switches unasked messages on: two replies to that, then without one.
+        sandbox.world.groups[GROUP].proactive = True
+        sandbox.announce("GROUP_MSG_RECEIVE", group_openid=GROUP)
+        await client.event()
+        answers = await spoken(client, group, "6", "7", "8")
+        assert [answer["retcode"] for answer in answers] == [0, 0, 0]
+        assert not {"msg_id", "event_id"} & set(sandbox.world.posts[-1].body)
 
 
 async def test_a_missing_right_to_markdown_is_learned_from_one_refusal(
@@ -239,9 +250,7 @@ async def test_a_missing_right_to_markdown_is_learned_from_one_refusal(
 
 
 async def learned(bridge: Bridge) -> list[tuple[str, str, bool]]:
-    parts = bridge.process.accounts[0]._parts
-    assert parts is not None
-    known = await parts.messaging.preparation.capabilities.known()
+    known = await bridge.process.accounts[0].capabilities()
     return [(scope, one.name, one.allowed) for scope, one in known]
 
 
@@ -274,3 +283,41 @@ async def test_a_lost_answer_does_not_send_a_kept_message_twice(
         sandbox.say("再来", user=MING, conversation=GROUP, at_bot=True)
         assert (await settled(client))["sub_type"] == "sent"
     assert said(sandbox) == ["1", "2", "3"]
+
+
+async def test_a_crash_while_a_kept_message_is_posted_sends_it_once(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The call is out when the bridge dies; afterwards it is made again with the same pair."""
+    async with (
+        running_bridge(sandbox, tmp_path, delivery=KEEP) as bridge,
+        bridge.client() as client,
+    ):
+        group = await heard(sandbox, client)
+        await spoken(client, group, "1", "2", "3")
+    sends = "POST /v2/groups/*/messages"
+    sandbox.faults.add(Fault(on="rest", do="delay", match=sends, seconds=1.0))
+    config = parse_config(configuration(sandbox, free_port(), delivery=KEEP), {}, tmp_path)
+    with pytest.raises(ExceptionGroup):
+        await _crash_while_posting(Process(config, tmp_path), sandbox)
+    async with (
+        running_bridge(sandbox, tmp_path, delivery=KEEP) as bridge,
+        bridge.client() as client,
+    ):
+        await bridge.until(lambda: len(sandbox.world.posts) >= 3)
+        await asyncio.sleep(1.2)
+    assert said(sandbox) == ["1", "2", "3"]
+    tried = [post.body for post in sandbox.world.posts if post.body.get("content") == "3"]
+    assert len({(body["msg_id"], body["msg_seq"]) for body in tried}) == 1
+
+
+async def _crash_while_posting(process: Process, sandbox: Sandbox) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(process.run())
+        await sandbox.online()
+        sandbox.say("再来", user=MING, conversation=GROUP, at_bot=True)
+        async with asyncio.timeout(5):
+            while not any(fault.done for fault in sandbox.faults._script["rest"]):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        raise RuntimeError("a crash")

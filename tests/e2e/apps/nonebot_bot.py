@@ -5,12 +5,10 @@ or ``http`` (it listens for posts and calls the bridge's HTTP API).
 """
 
 import os
-from typing import Annotated
+from pathlib import Path
 
 import nonebot
-from nonebot import on_command, on_message
-from nonebot.adapters.onebot.v11 import Adapter, Message, MessageEvent, MessageSegment
-from nonebot.params import CommandArg
+from nonebot.adapters.onebot.v11 import Adapter
 
 MODE = os.environ["MODE"]
 PORT = int(os.environ.get("PORT", "0"))
@@ -18,7 +16,6 @@ BRIDGE = os.environ.get("BRIDGE", "")
 SELF_ID = os.environ["SELF_ID"]
 TOKEN = os.environ["TOKEN"]
 SECRET = os.environ.get("SECRET", "")
-PICTURE = os.environ["PICTURE_BASE64"]
 
 DRIVERS = {"reverse": "~fastapi", "forward": "~websockets", "http": "~fastapi+~httpx"}
 SETTINGS: dict[str, dict[str, object]] = {
@@ -39,27 +36,7 @@ nonebot.init(
 )
 nonebot.get_driver().register_adapter(Adapter)
 
-echo = on_command("echo", priority=1, block=True)
-picture = on_command("pic", priority=1, block=True)
-quoting = on_message(rule=lambda event: getattr(event, "reply", None) is not None, priority=2)
-
-
-@echo.handle()
-async def answer_echo(text: Annotated[Message, CommandArg()]) -> None:
-    await echo.finish(text)
-
-
-@picture.handle()
-async def answer_picture() -> None:
-    await picture.finish("here" + MessageSegment.image(f"base64://{PICTURE}"))
-
-
-@quoting.handle()
-async def answer_quote(event: MessageEvent) -> None:
-    assert event.reply is not None
-    quoted = event.reply.message.extract_plain_text()
-    await quoting.finish(MessageSegment.reply(event.message_id) + f"you quoted: {quoted}")
-
+nonebot.load_plugins(str(Path(__file__).parent / "plugins"))
 
 if __name__ == "__main__":
     nonebot.run()

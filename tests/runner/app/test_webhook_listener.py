@@ -12,7 +12,8 @@ import aiohttp
 import orjson
 import pytest
 
-from onebridge.app.webhook import MAX_BODY, Receiver, WebhookListener, tls_context
+from onebridge.app.bodies import MAX_BODY
+from onebridge.app.webhook import Receiver, WebhookListener, tls_context
 from onebridge.clock import SystemClock
 from onebridge.config import WebhookSettings
 from onebridge.errors import ConfigError
@@ -180,7 +181,7 @@ async def test_a_body_of_the_platforms_that_is_no_frame_is_kept(
 async def test_a_body_that_does_not_end_costs_only_itself(
     caller: Caller, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onebridge.app.webhook.BODY_TIMEOUT", 0.05)
+    monkeypatch.setattr("onebridge.app.bodies.BODY_TIMEOUT", 0.05)
     port = int(caller.listener.url.split(":")[2].split("/")[0])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"POST /qq/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -190,10 +191,45 @@ async def test_a_body_that_does_not_end_costs_only_itself(
     assert (await caller.post())[0] == 200
 
 
+UNFINISHED = b"POST /qq/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+
+
+async def test_slow_strangers_give_way(
+    caller: Caller, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onebridge.app.bodies.MAX_READING", 2)
+    port = int(caller.listener.url.split(":")[2].split("/")[0])
+    strangers = []
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UNFINISHED)
+        strangers.append((reader, writer))
+    # Two are read at once, so the first had to give way to the third; the platform is not refused.
+    assert (await strangers[0][0].readline()).startswith(b"HTTP/1.1 408")
+    assert (await caller.post())[0] == 200
+    for _, writer in strangers:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_body_that_breaks_off_is_no_fault_of_ours(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(caller.listener.url.split(":")[2].split("/")[0])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(UNFINISHED)
+    writer.write_eof()
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert (await caller.post())[0] == 200
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+
+
 async def test_at_most_so_many_at_once(
     caller: Caller, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onebridge.app.webhook.MAX_REQUESTS", 0)
+    monkeypatch.setattr("onebridge.app.webhook.MAX_WAITING", 0)
     assert await caller.post() == (503, {"op": 12, "d": 1})
     assert account.offered == []
 

@@ -517,3 +517,25 @@ async def test_what_cannot_be_recognised_is_not_posted_again(
         await run(platform, ledger, message)
     assert caught.value.retcode == 115
     assert not platform.calls
+
+
+async def test_the_rest_of_a_message_takes_another_form() -> None:
+    def plan(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
+        last = "example .com" if Act.URL_REFUSED in refusals else "example.com"
+        return SendPlan(tuple(PostMessage(GROUP, content=text) for text in ("a", last)))
+
+    platform, ledger = Platform(Receipt(msg_id="1"), refusal(40054010)), Ledger(credit())
+    message = Delivery(GROUP, plan, lambda credits, now: list(credits), proactive=False)
+    await run(platform, ledger, message)
+    assert [call.content for call in platform.calls] == ["a", "example.com", "example .com"]
+    assert len(message.receipts) == 2
+    assert [error.number for error in message.refused] == [40054010]
+
+
+async def test_the_rest_does_not_follow_what_looks_different() -> None:
+    platform, ledger = Platform(Receipt(msg_id="1"), refusal(40054010)), Ledger(credit())
+    message = delivery("a", "b")
+    with pytest.raises(PlatformError):
+        await run(platform, ledger, message)
+    assert [call.content for call in platform.calls] == ["a", "b"]
+    assert [error.number for error in message.refused] == [40054010]

@@ -11,13 +11,16 @@ import pytest
 from onebridge.config import MediaSettings
 from onebridge.errors import MediaError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.media.convert import Converter
 from onebridge.media.fetch import MediaFetcher
-from onebridge.media.upload import ACCEPTED, EXPIRY_MARGIN, HASH_ON_LOOP, MediaUploads
+from onebridge.media.upload import EXPIRY_MARGIN, HASH_ON_LOOP, MediaUploads
+from onebridge.observability import counters
 from onebridge.qq.calls import FileType, MediaNeed, PreparedMedia, Upload, UploadMedia
 from onebridge.qq.errors import PlatformError
+from tests import media_samples
 
-PNG = b"\x89PNG\r\n\x1a\n"
-SILK = b"\x02#!SILK_V3"
+PNG = media_samples.png()
+SILK = media_samples.silk()
 MP4 = b"\x00\x00\x00\x20ftypisom"
 
 
@@ -87,6 +90,7 @@ async def bench(
         uploads = MediaUploads(
             platform.upload,
             fetch=fetcher.fetch,
+            converter=Converter(),
             tasks=tasks,
             clock=clock,
             files_at_once=files_at_once,
@@ -274,7 +278,13 @@ async def test_stopping_ends_the_wait() -> None:
     async def own(fetcher: MediaFetcher) -> None:
         async with asyncio.TaskGroup() as tasks:
             made.append(
-                MediaUploads(platform.upload, fetch=fetcher.fetch, tasks=tasks, clock=SetClock())
+                MediaUploads(
+                    platform.upload,
+                    fetch=fetcher.fetch,
+                    converter=Converter(),
+                    tasks=tasks,
+                    clock=SetClock(),
+                )
             )
             await asyncio.Event().wait()
 
@@ -296,19 +306,15 @@ async def caught(preparing: Coroutine[Any, Any, PreparedMedia]) -> str:
 # Formats
 
 
-def test_every_kind_has_a_row() -> None:
-    assert set(ACCEPTED) == set(FileType)
-
-
 @pytest.mark.parametrize(
     ("data", "kind", "words"),
     [
-        (b"#!AMR\n...", FileType.VOICE, "SILK"),
-        (b"ID3\x04....", FileType.VOICE, "SILK"),
-        (b"RIFF\x24\x00\x00\x00WAVEfmt ", FileType.VOICE, "SILK"),
-        (PNG, FileType.VOICE, "SILK"),
-        (b"<!DOCTYPE html>", FileType.IMAGE, "PNG, JPEG, GIF, WebP, BMP"),
-        (MP4, FileType.IMAGE, "PNG"),
+        (b"ID3\x04....", FileType.VOICE, "the sound is damaged"),
+        (SILK[:-1], FileType.VOICE, "cut off"),
+        (PNG, FileType.VOICE, "no sound: the file is PNG"),
+        (b"<!DOCTYPE html>", FileType.IMAGE, "no image: the file is unknown"),
+        (MP4, FileType.IMAGE, "no image: the file is MP4"),
+        (media_samples.png(claim=(30000, 30000)), FileType.IMAGE, "million"),
         (b"\x1a\x45\xdf\xa3....", FileType.VIDEO, "MP4"),
     ],
 )
@@ -326,7 +332,7 @@ async def test_a_wrong_format_is_refused_before_it_is_uploaded(
     ("data", "kind", "name"),
     [
         (SILK, FileType.VOICE, "voice.silk"),
-        (SILK[1:], FileType.VOICE, "voice.silk"),
+        (media_samples.silk(tencent=False), FileType.VOICE, "voice.silk"),
         (MP4, FileType.VIDEO, "video.mp4"),
         (b"anything", FileType.FILE, "file.bin"),
         (b"%PDF-1.7", FileType.FILE, "file.pdf"),
@@ -343,3 +349,41 @@ async def test_a_name_that_was_given_is_kept() -> None:
     async with bench() as at:
         await at.info(need(b"text", FileType.FILE, "报告.docx"))
         assert at.platform.calls[0].file_name == "报告.docx"
+
+
+async def test_a_name_has_the_end_of_what_the_file_is_now() -> None:
+    async with bench() as at:
+        await at.info(need(media_samples.picture("BMP"), name="图.bmp"))
+        (call,) = at.platform.calls
+    assert call.file_name == "图.jpg"
+    assert call.data.startswith(b"\xff\xd8\xff")
+
+
+async def test_the_same_file_is_converted_once() -> None:
+    before = counters["media.converted.picture"]
+    async with bench() as at:
+        bmp = media_samples.picture("BMP")
+        async with asyncio.TaskGroup() as tasks:
+            for n in range(5):
+                tasks.create_task(at.info(need(bmp), conversation(Scene.GROUP, f"group {n}")))
+        await at.info(need(bmp), conversation(Scene.GROUP, "later"))
+        assert len(at.platform.calls) == 1
+    assert counters["media.converted.picture"] == before + 1
+
+
+async def test_a_guild_image_is_converted_too() -> None:
+    async with bench() as at:
+        found = await at.uploads.prepare(
+            need(media_samples.picture("WEBP")), conversation(Scene.CHANNEL)
+        )
+    assert found.image_data.startswith(b"\xff\xd8\xff")
+
+
+async def test_what_the_platform_forgot_is_uploaded_again() -> None:
+    async with bench() as at:
+        assert await at.info(need()) == "info-1"
+        at.uploads.forget("info-1")
+        at.uploads.forget("info-1")
+        assert await at.info(need()) == "info-2"
+        at.uploads.forget("info-1")
+        assert await at.info(need()) == "info-2"

@@ -10,9 +10,11 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from onebridge.config import MediaSettings, PlatformUrls
+from onebridge.errors import MediaError
 from onebridge.media.fetch import MediaFetcher
 from onebridge.media.values import Fetched
-from onebridge.media.web import is_public
+from onebridge.media.web import is_inside, is_public
 from tests.runner.media.fetching import allowing, fetch, refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,7 +56,7 @@ async def serving(**handlers: Handler) -> AsyncIterator[str]:
     app = web.Application()
     for name, handler in handlers.items():
         app.router.add_get(f"/{name}", handler)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -350,3 +352,64 @@ async def test_a_name_is_asked_again_for_a_later_hop(network: Network) -> None:
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
     assert is_public(address) is public
+
+
+# Files that the platform names
+
+
+@pytest.mark.parametrize(
+    ("platform", "inside"),
+    [
+        ("embedded", True),
+        ("official", False),
+        ("official-sandbox", False),
+        ("http://127.0.0.1:9000", True),
+        ("http://localhost:9000", True),
+        ("http://[::1]:9000", True),
+        ("http://192.168.1.5", True),
+        ("https://8.8.8.8", False),
+        ("https://api.bot.qq.com", False),
+        ("https://127.0.0.1.example.com", False),
+    ],
+)
+def test_which_platforms_are_inside(platform: str, inside: bool) -> None:
+    urls = PlatformUrls(api_url=platform, token_url=platform)
+    assert is_inside(urls if "://" in platform else platform) is inside
+
+
+async def test_only_a_platform_inside_names_files_inside() -> None:
+    async with serving(a=answering()) as url, MediaFetcher(MediaSettings()) as fetcher:
+        assert (await fetcher.fetch_received(f"{url}/a", inside=True)).data == b"picture"
+        for source, inside in ((f"{url}/a", False), ("file:///etc/passwd", True), ("", True)):
+            with pytest.raises(MediaError):
+                await fetcher.fetch_received(source, inside=inside)
+
+
+async def test_a_received_file_has_limits_too() -> None:
+    async def silent(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    settings = MediaSettings(max_bytes=3, timeout=0.1)
+    async with (
+        serving(a=answering(), silent=silent) as url,
+        MediaFetcher(settings) as fetcher,
+    ):
+        with pytest.raises(MediaError, match="larger than 3 B"):
+            await fetcher.fetch_received(f"{url}/a", inside=True)
+        with pytest.raises(MediaError, match=r"within 0\.1 s"):
+            await fetcher.fetch_received(f"{url}/silent", inside=True)
+
+
+async def test_an_application_can_only_shorten_the_time() -> None:
+    async def silent(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with (
+        serving(silent=silent) as url,
+        MediaFetcher(allowing(timeout=0.1)) as fetcher,
+    ):
+        for wanted in (0.05, 0.0, 900.0):
+            with pytest.raises(MediaError, match=r"within 0\.(05|1) s"):
+                await fetcher.fetch(f"{url}/silent", wanted)

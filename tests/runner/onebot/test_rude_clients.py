@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+from onebridge.keys import AppId
 from onebridge.onebot.actions import Request, Response, succeed
 from onebridge.onebot.frames import MAX_FRAME
 from onebridge.onebot.transports.http import HttpLimits
@@ -15,6 +16,7 @@ from onebridge.onebot.transports.ws_forward import ForwardLimits
 from tests.fakes_onebot import PATIENCE, FakeService, until
 from tests.runner.onebot.servers import RunningServer, running_server
 from tests.runner.onebot.test_forward import idle_client
+from tests.runner.onebot.test_updates import next_event
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "seeded-secret"
@@ -101,6 +103,17 @@ async def test_who_is_refused_is_told_in_the_log_now_and_then(logs: list[dict[st
     assert not any(secret in str(logs) for secret in (SECRET, "wrong-"))
 
 
+async def test_a_connection_that_could_be_for_several_bots_is_told_in_the_log(
+    logs: list[dict[str, Any]],
+) -> None:
+    async with running_server(FakeService(1), FakeService(2, account="other")) as server:
+        for _ in range(3):
+            assert (await server.ask("GET", "/event", headers={"Upgrade": "websocket"}))[0] == 409
+    (entry,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert entry["event"] == "server.not_connected"
+    assert entry["reason"].endswith("connect to one of /1/event, /2/event")
+
+
 async def test_a_body_that_is_too_large() -> None:
     service = FakeService()
     async with running_server(service) as server:
@@ -132,18 +145,17 @@ async def test_a_connection_without_a_request_is_closed(content: bytes) -> None:
 async def test_what_is_open_is_not_idle() -> None:
     service = FakeService()
     async with (
-        running_server(service, http_limits=HttpLimits(idle=0.05)) as server,
+        running_server(service, http_limits=HttpLimits(idle=0.5)) as server,
         connect(server.ws_url, proxy=None) as client,
         server.session.get(f"{server.url}/events") as stream,
     ):
         assert b"connect" in await client.recv(decode=False)
-        await stream.content.readline()
-        status, answer = await server.ask("GET", "/get_updates?timeout=0.2")
+        assert (await next_event(stream))["sub_type"] == "connect"
+        status, answer = await server.ask("GET", "/get_updates?timeout=1.2")
         assert (status, answer["data"]) == (200, [])
         service.say("still here")
         assert b"still here" in await client.recv(decode=False)
-        await stream.content.readline()
-        assert b"still here" in await stream.content.readline()
+        assert (await next_event(stream))["raw_message"] == "still here"
 
 
 async def test_so_many_requests_at_once() -> None:
@@ -207,12 +219,17 @@ async def test_polls_are_answered_when_their_account_or_the_bridge_stops() -> No
             tasks.create_task(server.ask("GET", f"/{number}/get_updates?timeout=60"))
             for number in (1, 2)
         )
-        await asyncio.sleep(0.05)
-        server.app[UPDATES].close(first.account)
-        assert (await gone)[1]["data"] == []
+
+        def is_ended(poll: asyncio.Task[Any], account: AppId | None) -> bool:
+            # Again and again: a poll that has not arrived yet cannot be ended.
+            server.app[UPDATES].close(account)
+            return poll.done()
+
+        await until(lambda: is_ended(gone, first.account))
+        assert gone.result()[1]["data"] == []
         assert not kept.done()
-        server.app[UPDATES].close()
-        assert (await kept)[1]["data"] == []
+        await until(lambda: is_ended(kept, None))
+        assert kept.result()[1]["data"] == []
 
 
 async def test_a_client_that_is_gone_without_a_word_is_found() -> None:

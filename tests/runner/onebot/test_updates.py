@@ -37,6 +37,45 @@ async def test_server_sent_events() -> None:
         assert (await server.ask("GET", "/events"))[0] == 401
 
 
+@pytest.mark.parametrize(
+    ("last_id", "said"),
+    [
+        ("2", ["three", "new"]),
+        ("0", ["one", "two", "three", "new"]),
+        ("99", ["new"]),
+        ("", ["new"]),
+        ("²", ["new"]),
+    ],
+)
+async def test_a_stream_goes_on_where_it_was_cut(last_id: str, said: list[str]) -> None:
+    service = FakeService()
+    service.say("one", "two", "three")
+    async with (
+        running_server(service) as server,
+        server.session.get(f"{server.url}/events", headers={"Last-Event-ID": last_id}) as response,
+    ):
+        assert (await next_event(response))["sub_type"] == "connect"
+        service.say("new")
+        found = [(await next_event(response))["raw_message"] for _ in said]
+    assert found == said
+
+
+async def test_events_of_a_stream_have_their_place_as_id() -> None:
+    service = FakeService()
+    async with (
+        running_server(service, filter=EventFilter(text="[^0]")) as server,
+        server.session.get(f"{server.url}/events") as response,
+    ):
+        await next_event(response)
+        service.say("0", "more")
+        ids: list[bytes] = []
+        async with asyncio.timeout(PATIENCE):
+            while not ids:
+                line = await response.content.readline()
+                ids += [line] if line.startswith(b"id: ") else []
+    assert ids == [b"id: 2\n"]
+
+
 async def test_a_page_that_is_allowed_may_read_the_stream() -> None:
     page = {"Origin": "https://panel.example"}
     async with (

@@ -10,6 +10,7 @@ from aiohttp import web
 from onebridge.config import PlatformUrls
 from onebridge.errors import MalformedPayloadError
 from onebridge.keys import AppId, Conversation, Scene
+from onebridge.qq.answers import LONGEST_WAIT
 from onebridge.qq.calls import (
     BotProfile,
     FileType,
@@ -243,6 +244,13 @@ async def test_a_useless_retry_after_is_none(
     assert caught.value.retry_after is None
 
 
+async def test_nobody_waits_for_years(rest: QQRest, platform: ScriptedPlatform) -> None:
+    platform.script.append(answer({"code": 50055001}, 500, Retry_After="1e9"))
+    with pytest.raises(PlatformError) as caught:
+        await rest.post_message(CALL)
+    assert caught.value.retry_after == LONGEST_WAIT
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(401, {"code": 11244}), (400, {"err_code": 11244}), (401, None)]
 )
@@ -400,9 +408,10 @@ async def test_the_platforms_clock_is_learned(
     platform.script.append(answer(SENT, Date=formatdate(clock.now() + 90, usegmt=True)))
     await rest.post_message(CALL)
     assert rest.clock_offset == pytest.approx(90.5)
-    platform.script.append(answer(SENT, Date="not a date"))
-    await rest.post_message(CALL)
-    assert rest.clock_offset == pytest.approx(90.5)
+    for unreadable in ("not a date", f"Fri, 20 Nov {'9' * 20} 00:00:00 GMT"):
+        platform.script.append(answer(SENT, Date=unreadable))
+        await rest.post_message(CALL)
+        assert rest.clock_offset == pytest.approx(90.5)
 
 
 async def test_a_slow_answer_teaches_nothing(

@@ -50,7 +50,7 @@ async def test_it_is_renewed_in_its_last_minute(
     assert await token.get() == "token-2"
 
 
-@pytest.mark.parametrize("expires_in", [None, "", "soon", 0])
+@pytest.mark.parametrize("expires_in", [None, "", "soon", 0, -5])
 async def test_a_lifetime_that_is_not_told_is_short(
     token: AccessToken, platform: ScriptedPlatform, clock: SetClock, expires_in: object
 ) -> None:
@@ -86,10 +86,11 @@ async def test_an_invalidated_token_is_fetched_anew(
 
 @pytest.mark.parametrize("code", [10004, 100007, 100016])
 @pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("key", ["code", "err_code"])
 async def test_rejected_credentials_say_what_to_do(
-    token: AccessToken, platform: ScriptedPlatform, code: int, status: int
+    token: AccessToken, platform: ScriptedPlatform, code: int, status: int, key: str
 ) -> None:
-    platform.tokens.append(answer({"code": code, "message": "invalid appid or secret"}, status))
+    platform.tokens.append(answer({key: code, "message": "invalid appid or secret"}, status))
     with pytest.raises(CredentialsError, match=r"console \(q\.qq\.com\)") as caught:
         await token.get()
     assert not caught.value.retryable

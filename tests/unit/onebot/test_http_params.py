@@ -56,6 +56,11 @@ def test_the_charset_counts() -> None:
 
 
 @pytest.mark.conformance(8, 9, 10, 11)
+@pytest.mark.parametrize("content_type", [None, "application/json"])
+def test_null_has_no_params(content_type: str | None) -> None:
+    assert read_body(content_type, "utf-8", b"null") == {}
+
+
 @pytest.mark.parametrize(
     ("content_type", "charset", "body", "status"),
     [

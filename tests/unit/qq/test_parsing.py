@@ -70,6 +70,7 @@ def test_integers_come_in_strings(value: object, number: int) -> None:
         ("//gchat.qpic.cn/a.jpg", "https://gchat.qpic.cn/a.jpg"),
         ("https://a/b", "https://a/b"),
         ("http://a/b", "http://a/b"),
+        ("https://a/b?c=1&amp;d=2", "https://a/b?c=1&d=2"),
         ("", ""),
         (None, ""),
         (5, ""),

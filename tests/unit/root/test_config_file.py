@@ -216,9 +216,9 @@ def test_platform_may_be_addresses() -> None:
 
 
 def test_settings_without_effect_are_named() -> None:
-    raw = {"accounts": [ACCOUNT], "overrides": [{"delivery": {"text_limit": 500}}]}
+    raw = {"accounts": [ACCOUNT], "server": {"metrics": False}}
     assert without_effect(parse_config(raw, {}, Path())) == [
-        "overrides[0].delivery: has no effect in this version yet"
+        "server.metrics: has no effect in this version yet"
     ]
     assert without_effect(parse_config({"accounts": [ACCOUNT]}, {}, Path())) == []
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from onebridge.config import CommandSettings, Config
-from onebridge.config_file import parse_config
+from onebridge.config_file import parse_config, without_effect
 from onebridge.config_overrides import Overridden, overridden
 from onebridge.errors import ConfigError
 
@@ -63,7 +63,6 @@ def test_what_is_made_is_made_once_for_each_combination() -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ({"account": "9"}, r"overrides\[0\]\.account: there is no account with app_id 9"),
         (
             {"commands": {"strip_slsh": True}},
             r"overrides\[0\]\.commands\.strip_slsh: unknown key; did you mean strip_slash\?",
@@ -103,3 +102,10 @@ def test_wrong_overrides_are_named(override: dict[str, Any], words: str) -> None
 def test_wrong_rules_are_named(parts: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         config_of(**parts)
+
+
+def test_an_override_for_nobody_is_said() -> None:
+    config = config_of(overrides=[{"account": "1"}, {"account": "9", "commands": {"deny": []}}])
+    assert without_effect(config) == [
+        "overrides[1]: has no effect, since there is no account with app_id 9"
+    ]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from onebridge.keys import Scene
+from onebridge.qq.calls import PreparedMedia
 from onebridge.qq.codes import Act
 from onebridge.store.records import Credit, ReplyBy
 from onebridge.translate.escape import ZERO_WIDTH
@@ -252,8 +253,33 @@ def test_a_refused_url_is_broken(policy: str, scene: Scene) -> None:
 def test_what_is_changed_about_a_url_is_noted() -> None:
     for policy in ("space", "remove", "qrcode"):
         assert send(URL, urls=policy).notes
-    assert any("qrcode" in note for note in send(URL, urls="qrcode").notes)
-    assert not any("qrcode" in note for note in send("no link", urls="qrcode").notes)
+
+
+def test_qr_codes_are_asked_for_and_appended() -> None:
+    text = f"{URL} and b.example.com and {URL}"
+    asked = send(text, urls="qrcode")
+    assert asked.links == ("https://example.com/a.html", "b.example.com")
+    codes = {link: PreparedMedia(file_info=f"code {n}") for n, link in enumerate(asked.links)}
+    assert shown(send(text, urls="qrcode", qrcodes=codes)) == [
+        "text see https: //example .com/a .html and b .example .com"
+        " and see https: //example .com/a .html | file code 0",
+        "file code 1",
+    ]
+    channel = {link: PreparedMedia(image_data=b"png") for link in asked.links[:1]}
+    planned = send(text, Scene.CHANNEL, urls="qrcode", qrcodes=channel)
+    assert planned.calls[0].image_data == b"png"
+    assert len(planned.calls) == 1
+    assert any("only the first links" in note for note in planned.notes)
+
+
+def test_no_qr_code_where_none_is_wanted() -> None:
+    assert send("no link", urls="qrcode").links == ()
+    assert send(URL, urls="qrcode", url_allow=("example.com",)).links == ()
+    assert send(URL, urls="space").links == ()
+    codes = {"https://example.com/a.html": PreparedMedia(file_info="code")}
+    refusals = frozenset({Act.URL_REFUSED})
+    (call,) = send(URL, urls="qrcode", qrcodes=codes, refusals=refusals).calls
+    assert call.file_info == ""
 
 
 def test_a_message_of_a_removed_url_is_empty() -> None:
