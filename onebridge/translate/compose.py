@@ -73,7 +73,7 @@ class Composer:
             quote: What the message replies to, in the platform's terms; empty for nothing.
         """
         units = self._pair(blocks)
-        if any(unit.body is None for unit in units):
+        if len(units) > 1 and any(unit.body is None for unit in units):
             other = self._pair(blocks, prefers_previous=True)
             units = other if len(other) < len(units) else units
         for unit in units:
