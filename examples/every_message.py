@@ -33,6 +33,8 @@ from PIL import Image, ImageDraw
 
 SCENES = ("group", "c2c", "channel", "dm")
 LINK = "https://example.com/a/page"
+ASKER, OTHER = "小明", "老王"
+"""Two people of the simulated platform."""
 
 Segment = dict[str, Any]
 Event = dict[str, Any]
@@ -227,7 +229,7 @@ class SimulatedPeople:
         self._url = f"{sandbox}/control/say"
         self._application = application
 
-    async def write(self, scene: str, words: str, user: str = "") -> Event:
+    async def write(self, scene: str, words: str, user: str) -> Event:
         """Somebody writes; the message as the bridge reports it."""
         in_public = scene in ("group", "channel")
         said = {"scene": scene, "text": words, "user": user, "at_bot": in_public}
@@ -244,10 +246,10 @@ async def try_scene(
 ) -> dict[str, Answer]:
     """Send each kind in answer to a message of its own."""
     in_public = scene in ("group", "channel")
-    other = await people.write(scene, "/hello", user="老王") if in_public else None
+    other = await people.write(scene, "/hello", OTHER) if in_public else None
     answers = {}
     for kind in kinds:
-        event = await people.write(scene, f"/{kind}")
+        event = await people.write(scene, f"/{kind}", ASKER)
         answers[kind] = await application.send(event, messages(event, other or event)[kind])
     return answers
 
