@@ -135,7 +135,6 @@ def messages(event: Event, other: Event) -> dict[str, list[Segment]]:
         "link": [text(f"Look at {LINK} please")],
         "at asker": [segment("at", qq=asker), text(" it is you")],
         "at another": [segment("at", qq=another), text(" and you")],
-        "at both": [segment("at", qq=asker), segment("at", qq=another), text(" both of you")],
         "at all": [segment("at", qq="all"), text(" listen")],
         "reply": [segment("reply", id=str(event["message_id"])), text("Quoted")],
         "image": [image()],
