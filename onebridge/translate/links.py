@@ -22,6 +22,7 @@ _URL = re.compile(
     rf"|(?<![\w@.-])(?:[a-z0-9-]{{1,63}}\.){{1,8}}(?:{_DOMAINS})(?![\w-])(?::\d{{1,5}})?(?:[/?#]{_PATH}*)?",
     re.IGNORECASE | re.ASCII,
 )
+_WEB = re.compile(r"\s*https?://", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z]+://", re.IGNORECASE)
 _INNER_DOT = re.compile(r"\.(?=\w)", re.ASCII)
 _ANY_DOT = re.compile(
@@ -51,12 +52,15 @@ def foreign_urls(text: str, allow: Sequence[str]) -> list[str]:
 
 def is_public_address(text: str) -> bool:
     """Whether a text is an address that the platform could fetch, as far as its words tell."""
+    # urlsplit keeps what it was given last; a file's content may be here in place of its address.
+    if not _WEB.match(text):
+        return False
     try:
         parts = urlsplit(text.strip())
     except ValueError:
         return False
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or "." not in host:
+    if "." not in host:
         return False
     try:
         return ipaddress.ip_address(host).is_global

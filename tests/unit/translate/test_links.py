@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from onebridge.translate.links import (
     find_urls,
     has_foreign_url,
     is_allowed,
+    is_public_address,
     markdown_link,
     remove_urls,
 )
@@ -115,3 +118,13 @@ def test_nothing_broken_is_a_url_any_more(text: str) -> None:
 )
 def test_a_link_cannot_end_early(url: str, link: str) -> None:
     assert markdown_link(url, "L") == link
+
+
+def test_a_files_content_is_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(5):
+            assert not is_public_address(f"base64://{number}" + "A" * 1_000_000)
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
