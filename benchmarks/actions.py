@@ -3,11 +3,14 @@
 The bare client posts bodies like those of the bridge to the same platform with as many in flight,
 and stores, orders and promises nothing. Prints ratios of medians, and processor time for each send.
 
-    python -m benchmarks.actions [--sends 4000] [--rounds 5] [--in-flight 64] [--json FILE]
+    python -m benchmarks.actions [--sends 4000] [--rounds 5] [--in-flight 64]
+                                 [--pictures 200] [--json FILE]
 """
 
 import argparse
 import asyncio
+import base64
+import io
 import itertools
 import json
 import os
@@ -17,12 +20,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
+from PIL import Image
 from websockets.asyncio.client import ClientConnection
 
-from benchmarks.ingress import HERE, client, cpu_seconds, free_port, process, until_up
+from benchmarks.ingress import HERE, client, cpu_seconds, free_port, process, resident_mib, until_up
 
 REPLIES = 5
 """Replies that one group message is good for."""
@@ -91,9 +96,12 @@ class Application:
         await self._has_heard.wait()
 
     async def send(self, group: int, text: str) -> bool:
+        return await self.send_segment(group, {"type": "text", "data": {"text": text}})
+
+    async def send_segment(self, group: int, segment: dict[str, Any]) -> bool:
         echo = next(self._echoes)
         answer = self._answers[echo] = asyncio.get_running_loop().create_future()
-        params = {"group_id": group, "message": [{"type": "text", "data": {"text": text}}]}
+        params = {"group_id": group, "message": [segment]}
         frame = {"action": "send_group_msg", "params": params, "echo": echo}
         await self._connection.send(orjson.dumps(frame), text=True)
         is_ok: bool = await answer
@@ -127,7 +135,54 @@ async def running_application(port: int) -> AsyncIterator[Application]:
             reading.cancel()
 
 
-async def measure(options: argparse.Namespace) -> list[Way]:
+def picture(width: int, height: int) -> bytes:
+    """A PNG of noise: three bytes for each dot."""
+    out = io.BytesIO()
+    dots = os.urandom(width * height * 3)
+    Image.frombytes("RGB", (width, height), dots).save(out, "PNG", compress_level=0)
+    return out.getvalue()
+
+
+def image(content: bytes) -> dict[str, Any]:
+    return {"type": "image", "data": {"file": f"base64://{base64.b64encode(content).decode()}"}}
+
+
+async def measure_pictures(application: Application, pid: int, count: int) -> dict[str, float]:
+    """Texts to other groups beside a picture of 10 MB, then memory while ``count`` of 5 MB go."""
+    first, *others = application.groups
+    groups = itertools.cycle(others)
+
+    async def text_ms() -> float:
+        began = time.perf_counter()
+        if not await application.send(next(groups), "text"):
+            raise SystemExit("a text was refused")
+        return (time.perf_counter() - began) * 1e3
+
+    alone = [await text_ms() for _ in range(30)]
+    large, beside = image(picture(1900, 1800)), []
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(application.send_segment(first, large))
+        await asyncio.sleep(0)
+        while not sending.done():
+            beside.append(await text_ms())
+    failed = int(not sending.result())
+    content, resident = picture(1320, 1270), []
+    for number in range(count):
+        # Bytes after the end of a PNG make another file of it, and the same picture.
+        segment = image(content + number.to_bytes(4))
+        failed += not await application.send_segment(next(groups), segment)
+        resident.append(resident_mib(pid))
+    settled = max(1, count // 5)
+    return {
+        "text_alone_ms": statistics.median(alone),
+        "text_beside_ms": statistics.median(beside),
+        "texts_beside": len(beside),
+        "grown_mib": max(resident[settled:]) - max(resident[:settled]),
+        "failed": failed,
+    }
+
+
+async def measure(options: argparse.Namespace) -> tuple[list[Way], dict[str, float]]:
     """All ways, in turns, so that a machine whose speed drifts is fair to each."""
     port, out = free_port(), free_port()
     platform = f"http://127.0.0.1:{port}"
@@ -151,7 +206,7 @@ async def _measure(
     application: Application,
     out: int,
     bridge: int,
-) -> list[Way]:
+) -> tuple[list[Way], dict[str, float]]:
     await application.hear(session, platform, 500)
     groups = list(application.groups.items())
 
@@ -187,7 +242,11 @@ async def _measure(
             if way is not ways[0]:
                 await application.hear(session, platform, -(-options.sends // REPLIES))
             await way.measure(options.sends, options.in_flight, counts=number > 0)
-    return ways
+    if options.pictures:
+        await application.hear(session, platform, 500)
+        facts = await measure_pictures(application, bridge, options.pictures)
+        return ways, facts
+    return ways, {}
 
 
 def main() -> None:
@@ -196,11 +255,12 @@ def main() -> None:
     parser.add_argument("--sends", type=int, default=4_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--pictures", type=int, default=0, help="also send so many of 5 MB (200)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    ways = asyncio.run(measure(options))
+    ways, pictures = asyncio.run(measure(options))
     bare = ways[0]
-    facts = {}
+    facts: dict[str, dict[str, float]] = {}
     print(f"{'sends':14}{'x bare client':>14}{'processor time x':>18}{'failed':>8}")
     for way in ways:
         ratio = statistics.median(way.rates) / statistics.median(bare.rates)
@@ -208,6 +268,14 @@ def main() -> None:
         facts[way.name] = {"ratio": ratio, "cpu_ratio": cpu, "failed": way.failed}
         print(f"{way.name:14}{ratio:14.2f}{cpu:18.1f}{way.failed:8}")
     print(f"{options.in_flight} in flight; target: 0.5 x the bare client over WebSocket")
+    if pictures:
+        facts["pictures"] = pictures
+        slower = pictures["text_beside_ms"] / pictures["text_alone_ms"]
+        print(f"beside a picture of 10 MB, a text to another group takes x {slower:.1f}")
+        print(
+            f"{options.pictures} pictures of 5 MB: memory grew by {pictures['grown_mib']:.0f} MiB"
+            f" after the first fifth; failed {pictures['failed']}"
+        )
     if options.json:
         options.json.write_text(json.dumps(facts, indent=2))
 

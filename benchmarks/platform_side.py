@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 
 GROUPS = 50
 MEMBERS = 400
+PART = 4 << 20
 
 
 def frames(count: int, first_seq: int) -> Iterator[bytes]:
@@ -56,6 +57,12 @@ def frames(count: int, first_seq: int) -> Iterator[bytes]:
         )
 
 
+async def swallow(request: web.Request) -> None:
+    """Read a body of any size."""
+    async for _ in request.content.iter_chunked(1 << 18):
+        pass
+
+
 class Platform:
     """State of the one session that is measured."""
 
@@ -82,6 +89,28 @@ class Platform:
         return web.json_response(
             {"id": f"ROBOT1.0_sent{number}!", "timestamp": "2026-08-20T10:15:31+08:00"}
         )
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Take a file, or the name of one that came in parts, and keep nothing of it."""
+        await swallow(request)
+        uploaded = {"file_uuid": "u", "file_info": f"file {next(self.posts)}", "ttl": 3600}
+        return web.json_response(uploaded)
+
+    async def prepare(self, request: web.Request) -> web.Response:
+        size = int((await request.json())["file_size"])
+        url = f"http://{request.host}/bench/part"
+        parts = [
+            {"index": index, "presigned_url": f"{url}/{index}"}
+            for index in range(1, -(-size // PART) + 1)
+        ]
+        upload = {"concurrency": 1, "retry_timeout": 300, "retry_delay": 1}
+        return web.json_response(
+            {"upload_id": "u", "block_size": str(PART), "parts": parts, "upload_config": upload}
+        )
+
+    async def part(self, request: web.Request) -> web.Response:
+        await swallow(request)
+        return web.json_response({})
 
     async def websocket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False, max_msg_size=0)
@@ -138,6 +167,10 @@ def main() -> None:
     app.router.add_get("/websocket/", platform.websocket)
     app.router.add_post("/v2/groups/{openid}/messages", platform.post)
     app.router.add_post("/v2/users/{openid}/messages", platform.post)
+    app.router.add_post("/v2/groups/{openid}/files", platform.file)
+    app.router.add_post("/v2/groups/{openid}/upload_prepare", platform.prepare)
+    app.router.add_post("/v2/groups/{openid}/upload_part_finish", platform.part)
+    app.router.add_put("/bench/part/{index}", platform.part)
     app.router.add_get("/bench/wait", platform.wait)
     app.router.add_get("/bench/push", platform.push)
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
