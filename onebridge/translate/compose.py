@@ -42,6 +42,10 @@ from onebridge.translate.text import Atom, split
 LABEL = 80
 """Characters of a URL that a link shows; the rest of a longer one says little."""
 
+_LABEL_BRACKETS = str.maketrans("[]", "【】")
+"""What a link shows ends at its bracket, and no escape is documented that would keep one inside
+(qq-platform.md section 10.2): the platform would see a bare URL and refuse the message."""
+
 
 class _Unit(msgspec.Struct):
     """A body with the text beside it; at most one side of an image has text."""
@@ -291,7 +295,7 @@ class Composer:
         """A link, or words where it is too long or not wanted."""
         if self._url_policy != "markdown":
             return Atom(self._without_urls(f"{words}\n{url}" if words != url else url))
-        line = " ".join(words.split())
+        line = " ".join(words.split()).translate(_LABEL_BRACKETS)
         label = line if len(line) <= LABEL else line[: LABEL - 1] + "…"
         link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
         return link if len(link.text) <= self._facts.length_limit else Atom(break_all(url))
