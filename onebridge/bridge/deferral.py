@@ -286,7 +286,8 @@ class Deferral:
     async def _refused(self, stored: StoredDeferred, sending: Sending, error: ActionError) -> bool:
         """What becomes of one that could not be posted."""
         place = stored.send.conversation
-        most = reply_limit(place.scene, sending.settings.reply_limits).replies
+        limits = dict(sending.settings.reply_limits.items())
+        most = reply_limit(place.scene, limits).replies
         too_many = isinstance(error, NoCreditError) and most and error.needed > most
         waits = error.retcode in (Retcode.NO_CREDIT, Retcode.BUSY) and not too_many
         if waits and sending.is_untouched:
