@@ -6,7 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 KOISHI := tests/e2e/koishi tests/e2e/koishi5
-CODE := onebridge tests tools benchmarks
+CODE := onebridge tests tools benchmarks examples
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -53,7 +53,7 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/ingress.py
-	$(BIN)/python -m benchmarks.egress
+	$(BIN)/python -m benchmarks.actions
 
 clean:
 	rm -rf $(VENV) $(KOISHI:%=%/node_modules) build dist .mypy_cache .ruff_cache .pytest_cache \

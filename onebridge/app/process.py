@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
@@ -18,7 +19,6 @@ from onebridge.app.account import Account, Platform
 from onebridge.app.accounts import Accounts, needs_new_start
 from onebridge.app.api_pages import add_api_pages
 from onebridge.app.callbacks import Callbacks
-from onebridge.app.embedded import EmbeddedPlatform
 from onebridge.app.health import health_of
 from onebridge.app.intents import check_intents
 from onebridge.app.listening import listen
@@ -43,6 +43,9 @@ from onebridge.onebot.transports.server import (
 )
 from onebridge.store.sqlite import SqliteStore
 from onebridge.supervision import ticks
+
+if TYPE_CHECKING:
+    from onebridge.app.embedded import EmbeddedPlatform
 
 log = get_logger(__name__)
 
@@ -304,6 +307,8 @@ class Process:
             self._store.require_power()
         if any(account.platform == "embedded" for account in config.accounts):
             if self.embedded is None:
+                from onebridge.app.embedded import EmbeddedPlatform  # a bot in service has no need
+
                 self.embedded = await EmbeddedPlatform.start()
                 log.info("embedded.open", chat_page=self.embedded.chat_url)
             self.embedded.admit(config.accounts)

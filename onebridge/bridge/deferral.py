@@ -22,6 +22,7 @@ from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.sending import Hints, Sending, kept
 from onebridge.clock import Clock
+from onebridge.config import ReplyLimit
 from onebridge.delivery.capabilities import PROACTIVE
 from onebridge.delivery.credits import reply_limit
 from onebridge.delivery.lanes import Lanes, Turn
@@ -286,7 +287,7 @@ class Deferral:
     async def _refused(self, stored: StoredDeferred, sending: Sending, error: ActionError) -> bool:
         """What becomes of one that could not be posted."""
         place = stored.send.conversation
-        limits = dict(sending.settings.reply_limits.items())
+        limits: dict[str, ReplyLimit] = dict(sending.settings.reply_limits.items())
         most = reply_limit(place.scene, limits).replies
         too_many = isinstance(error, NoCreditError) and most and error.needed > most
         waits = error.retcode in (Retcode.NO_CREDIT, Retcode.BUSY) and not too_many

@@ -1,6 +1,6 @@
 """Quick operations: what an application's answer to an event asks for (onebot11.md section 5)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onebridge.bridge.messaging import Hints, Messaging
@@ -67,15 +67,12 @@ def steps(event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Step]:
     Args:
         event: A context, read by ``CONTEXT``.
         operation: As it came.
-
-    Raises:
-        ActionError: 1400, a value of the operation is not what it should be.
     """
     if event["post_type"] == "request":
         return _decide(event, operation)
     if event["post_type"] != "message":
         return []
-    wanted = coerce(operation, MESSAGE_KEYS)
+    wanted = _readable(operation, MESSAGE_KEYS)
     found = []
     if wanted["delete"] and event["message_id"]:
         found.append(Step("delete", "delete_msg", {"message_id": event["message_id"]}))
@@ -91,7 +88,7 @@ def steps(event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Step]:
 
 
 def _decide(event: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Step]:
-    wanted = coerce(operation, REQUEST_KEYS)
+    wanted = _readable(operation, REQUEST_KEYS)
     if wanted["approve"] is None:
         return []
     decision = {"flag": event["flag"], "approve": wanted["approve"]}
@@ -128,7 +125,7 @@ class QuickOperations:
         """Do what an operation says; what fails is logged, as nobody waits for the result.
 
         Raises:
-            ActionError: 1400, the context or operation is not what it should be.
+            ActionError: 1400, the context or the reply is not what it should be.
         """
         event = coerce(context, CONTEXT)
         if event["message_type"] == "guild":
@@ -151,7 +148,7 @@ class QuickOperations:
         reply = operation.get("reply")
         if reply in (None, "", [], {}):
             return []
-        wanted = coerce(
+        wanted = _readable(
             operation,
             (
                 Param("auto_escape", BOOL, default=False),
@@ -181,6 +178,18 @@ class QuickOperations:
             await self._messaging.send(call, find, segments, hints)
         except ActionError as error:
             _failed("reply", str(error))
+
+
+def _readable(operation: Mapping[str, Any], keys: Sequence[Param]) -> dict[str, Any]:
+    """The values of some keys; one of a wrong type is logged, and as if it were not there."""
+    found: dict[str, Any] = {}
+    for key in keys:
+        try:
+            found |= coerce(operation, (key,))
+        except ActionError as error:
+            _failed(key.name, error.wording)
+            found |= coerce({}, (key,))
+    return found
 
 
 def _failed(key: str, reason: str) -> None:

@@ -12,9 +12,9 @@ from onebridge.onebot.segments import Segment
 from onebridge.store.ports import MessageStore
 from onebridge.store.records import MessageRecord
 
-HIDDEN_KEYS = frozenset({"post_type", "target_id", "qq"})
-"""Keys of a stored event that are not answered: a ``post_type`` makes NoneBot take the answer for
-an event."""
+HIDDEN_KEYS = frozenset({"target_id", "qq"})
+"""Keys of a stored event that are not answered; ``post_type`` is, since plugins read what a history
+answers as events."""
 
 
 class Remembered:
@@ -48,7 +48,7 @@ class Remembered:
         return record
 
     async def get_message(self, message_id: int) -> dict[str, Any]:
-        """A message in the shape of an event without ``post_type``.
+        """A message in the shape of an event.
 
         Raises:
             ActionError: 102, it is unknown.

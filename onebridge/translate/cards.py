@@ -51,10 +51,11 @@ def _plain_card(segment: Segment) -> LinkCard:
     kind, number = segment.get("type"), segment.get("id").strip()
     page = MUSIC_PAGES.get(kind) if segment.type == "music" else None
     url = page + number if page is not None and number else segment.get("url").strip()
-    label = "[音乐] " if segment.type == "music" else ""
-    title = segment.get("title").strip() or ("QQ 音乐" if kind == "qq" else "")
+    title = segment.get("title").strip()
+    if segment.type == "music":
+        title = f"[音乐] {title or ('QQ 音乐' if kind == 'qq' else '')}".strip()
     return LinkCard(
-        label + (title or url),
+        title or url,
         tuple(filter(None, (segment.get("content").strip(),))),
         url,
         segment.get("image").strip(),

@@ -42,9 +42,7 @@ from onebridge.translate.text import Atom, split
 LABEL = 80
 """Characters of a URL that a link shows; the rest of a longer one says little."""
 
-_LABEL_BRACKETS = str.maketrans("[]", "【】")
-"""What a link shows ends at its bracket, and no escape is documented that would keep one inside
-(qq-platform.md section 10.2): the platform would see a bare URL and refuse the message."""
+_NO_BRACKETS = str.maketrans("[]", "【】")
 
 
 class _Unit(msgspec.Struct):
@@ -75,7 +73,7 @@ class Composer:
             quote: What the message replies to, in the platform's terms; empty for nothing.
         """
         units = self._pair(blocks)
-        if any(unit.body is None for unit in units):
+        if len(units) > 1 and any(unit.body is None for unit in units):
             other = self._pair(blocks, prefers_previous=True)
             units = other if len(other) < len(units) else units
         for unit in units:
@@ -295,8 +293,10 @@ class Composer:
         """A link, or words where it is too long or not wanted."""
         if self._url_policy != "markdown":
             return Atom(self._without_urls(f"{words}\n{url}" if words != url else url))
-        line = " ".join(words.split()).translate(_LABEL_BRACKETS)
+        line = " ".join(words.split())
         label = line if len(line) <= LABEL else line[: LABEL - 1] + "…"
+        # No document says that brackets can be escaped here; a link that is missed is refused.
+        label = label.translate(_NO_BRACKETS)
         link = Atom(markdown_link(url, escape_markdown(label)), solid=True)
         return link if len(link.text) <= self._facts.length_limit else Atom(break_all(url))
 

@@ -71,6 +71,8 @@ async def set_group_kick_members(context: Context, _call: Call, params: Params) 
     """Several members."""
     group = await context.targets.group(params["group_id"])
     named = [coerce({"user_id": value}, (USER,))["user_id"] for value in params["user_id"]]
+    if not named:
+        raise ActionError(Retcode.BAD_REQUEST, "param user_id is empty; it should name members")
     people = [await _other(context, value) for value in named]
     for_good = params["reject_add_request"]
     await context.administration.remove(group, people, for_good=for_good)

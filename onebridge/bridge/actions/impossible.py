@@ -1,4 +1,4 @@
-"""Actions that applications know and the official platform can never serve.
+"""Actions that applications know and that are never served, most because the platform cannot.
 
 They are answered with retcode 1404 and HTTP 200, and say why, in both languages; a name that nobody
 knows is HTTP 404. Source: onebot11.md section 3 (column "QQ?"), qq-platform.md.
@@ -99,6 +99,18 @@ NO_CLIENT_FUNCTIONS = Reason(
 INNER_FUNCTION = Reason(
     "这是其他程序的内部功能，与官方平台无关",
     "this is an inner function of another program, which means nothing on the official platform",
+)
+NO_STREAMS = Reason(
+    "不支持分块传输文件：发送时请用 base64://、URL 或本机路径",
+    "files are not transferred in pieces here: send them as base64://, a URL or a path",
+)
+OTHER_WAYS = Reason(
+    "事件请用 WebSocket、HTTP POST 或 get_updates 接收",
+    "events come over WebSocket, HTTP POST, /events or get_updates",
+)
+REPLACED = Reason(
+    "旧版 CQHTTP 的动作，请改用 get_friend_list 或 get_group_info",
+    "an action of old CQHTTP: use get_friend_list or get_group_info",
 )
 NO_DISCUSSIONS = Reason("讨论组已不存在", "QQ has no discussion groups any more")
 
@@ -250,6 +262,18 @@ _BY_REASON: Mapping[Reason, tuple[str, ...]] = {
         "clean_plugin_log",
         "set_restart_plugin",
         ".check_update",
+    ),
+    NO_STREAMS: (
+        "upload_file_stream",
+        "download_file_stream",
+        "download_file_image_stream",
+        "download_file_record_stream",
+        "clean_stream_temp_file",
+    ),
+    OTHER_WAYS: ("get_event",),
+    REPLACED: (
+        "_get_friend_list",
+        "_get_group_info",
     ),
     NO_DISCUSSIONS: (
         "send_discuss_msg",

@@ -196,6 +196,9 @@ class HttpActions:
         if service is None:
             try:
                 service = await self._infer(params)
+                stranger = _other_account(params, service)
+                if stranger is not None:
+                    return fail(Retcode.UNKNOWN_TARGET, f"there is no account {stranger} here")
             except StoreError as error:
                 return fail(Retcode.STOPPING, f"the store is not available: {error}")
         if service is None:
@@ -214,6 +217,20 @@ class HttpActions:
     async def _infer(self, params: Mapping[str, Any]) -> Service | None:
         bots = self._bots.all()
         return bots[0] if len(bots) == 1 else await self._bots.infer(params)
+
+
+def _other_account(params: Mapping[str, Any], service: Service | None) -> int | None:
+    """A ``self_id`` that is not that of the account found.
+
+    What was meant for one that is not there must not be done by another.
+    """
+    context = params.get("context")
+    named = (context if isinstance(context, dict) else params).get("self_id")
+    if isinstance(named, str) and named.isascii() and named.isdecimal() and len(named) < 20:
+        named = int(named)
+    if service is None or not isinstance(named, int) or isinstance(named, bool):
+        return None
+    return named if named not in (0, service.self_id) else None
 
 
 def _structure(value: str) -> Any:

@@ -154,6 +154,9 @@ class _Connection:
         limits: ForwardLimits,
     ) -> None:
         self._transport = request.transport
+        self._write_limit = -1  # bytes that may be in the buffer before writing is paused
+        if self._transport is not None:
+            _, self._write_limit = self._transport.get_write_buffer_limits()
         self._drain = request.writer.drain
         self._peer = request.remote
         self.account = service.account
@@ -236,6 +239,8 @@ class _Connection:
         if transport is None or transport.is_closing() or self._socket.closed:
             return False
         transport.write(text_frames(bodies))
+        if transport.get_write_buffer_size() <= self._write_limit:
+            return True  # draining would not wait; a timer for it costs more than the write
         try:
             async with asyncio.timeout(self._limits.stall):
                 await self._drain()

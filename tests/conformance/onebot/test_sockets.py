@@ -272,7 +272,7 @@ async def test_events_and_answers_are_told_apart(rig: Rig) -> None:
             assert "echo" not in frame
         else:
             assert "retcode" in frame
-    assert "post_type" not in got["data"]
+    assert got["data"]["post_type"] == "message_sent"
 
 
 @checklist(92)

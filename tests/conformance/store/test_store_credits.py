@@ -287,3 +287,29 @@ async def test_the_newest_are_left_alone_when_they_are_about_to_close(store: Sto
     closes = shown.closes_at
     assert await store.take_newest(group(), 1, NOW, open_until=closes + 1) is None
     assert await store.take_newest(group(), 1, NOW, open_until=closes) is not None
+
+
+async def test_replies_taken_one_by_one_are_those_taken_together(store: Store) -> None:
+    await store.record_inbound(ACCOUNT, [said(message(1)), said(message(2))])
+
+    async def take() -> tuple[str, int]:
+        taken = await store.take_newest(group(), 1, NOW, open_until=NOW + 10)
+        assert taken is not None
+        return taken[0].reply_id, taken[0].msg_seq
+
+    assert [await take(), await take()] == [(msg_id(2), 1), (msg_id(2), 2)]
+    named = await store.take_credits(group(), [msg_id(2)], NOW)
+    assert named is not None
+    assert named[0].msg_seq == 3
+    assert [await take() for _ in range(3)] == [(msg_id(2), 4), (msg_id(2), 5), (msg_id(1), 1)]
+    await store.spend_credit(group(), msg_id(1))
+    assert await store.take_newest(group(), 1, NOW, open_until=NOW + 10) is None
+    await store.return_credits(group(), named)
+    assert await take() == (msg_id(2), 6)
+
+
+async def test_the_reply_to_an_event_is_taken_last(store: Store) -> None:
+    await granted(store, grant("event", opens_at=NOW + 60, by=ReplyBy.EVENT_ID, quota=1))
+    await store.record_inbound(ACCOUNT, [said(message(1))])
+    taken = [await store.take_newest(group(), 1, NOW, open_until=NOW + 10) for _ in range(7)]
+    assert [one and one[0].reply_id for one in taken] == [*[msg_id(1)] * 5, "event", None]

@@ -179,6 +179,9 @@ async def test_many_members_are_removed_in_as_few_calls_as_may_be(
         "batch_delete_group_member", group_id=member["group_id"], user_id=[True]
     )
     assert wrong["retcode"] == 1400
+    nobody = await client.call("set_group_kick_members", group_id=member["group_id"], user_id=[])
+    assert (nobody["status"], nobody["retcode"]) == ("failed", 1400)
+    assert "user_id is empty" in nobody["wording"]
 
 
 async def request_to_join(sandbox: Sandbox, client: Client, openid: str = GROUP) -> Any:

@@ -202,7 +202,7 @@ async def test_recent_chats_the_newest_first(sandbox: Sandbox, client: Client) -
     assert by_kind[1]["peerUin"] == str(in_private["user_id"])
     assert by_kind[2]["msgId"] == str(in_group["message_id"])
     assert by_kind[1]["lastestMsg"]["message_id"] == in_private["message_id"]
-    assert "post_type" not in by_kind[1]["lastestMsg"]
+    assert by_kind[1]["lastestMsg"]["post_type"] == "message"
     assert len(ok(await client.call("get_recent_contact", count=1))) == 1
 
 

@@ -189,6 +189,22 @@ async def test_several_accounts() -> None:
     assert "self_id, one of 1, 2" in answer["wording"]
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"self_id": 2}, {"self_id": "2", "group_id": 7}, {"context": {"self_id": 2}, "operation": {}}],
+)
+async def test_nobody_acts_for_an_account_that_is_not_there(params: dict[str, Any]) -> None:
+    service = FakeService(1)
+    async with running_server(service) as server:
+        status, answer = await server.ask("POST", "/send_msg", json=params)
+        assert (status, answer["status"], answer["retcode"]) == (200, "failed", 102)
+        assert "no account 2" in answer["wording"]
+        rights: list[Any] = [1, "1", 0, "", None, True, []]
+        for right in rights:
+            assert (await server.ask("POST", "/a", json={"self_id": right}))[1]["status"] == "ok"
+    assert len(service.calls) == 7
+
+
 async def test_no_account_and_no_store() -> None:
     class Broken(FakeBots):
         async def infer(self, params: Any) -> None:

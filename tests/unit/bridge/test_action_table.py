@@ -40,6 +40,19 @@ def test_reasons_are_given_in_both_languages(name: str) -> None:
     assert en in answer.wording
 
 
+@pytest.mark.parametrize(
+    "name",
+    # Optional in onebot11.md section 3, or of CQHTTP, and not served.
+    [
+        *("upload_file_stream", "download_file_stream", "clean_stream_temp_file"),
+        *("download_file_image_stream", "download_file_record_stream", "get_event"),
+        *("_get_friend_list", "_get_group_info", "_get_vip_info", ".check_update"),
+    ],
+)
+def test_names_that_others_know_are_not_unknown(name: str) -> None:
+    assert not refuse(name, name).unknown_action
+
+
 def test_an_unknown_name_is_not_found() -> None:
     answer = refuse("foo_async", "foo")
     assert (answer.retcode, answer.unknown_action) == (Retcode.UNSUPPORTED, True)

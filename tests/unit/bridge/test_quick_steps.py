@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from onebridge.bridge.quick import CONTEXT, Step, steps
-from onebridge.errors import ActionError
+from onebridge.observability import counters
 from onebridge.onebot.params import coerce
 
 GROUP = {
@@ -75,6 +75,7 @@ def test_requests(approve: bool) -> None:
     assert friend.params == {"flag": "f", "approve": approve, "remark": "老王"}
 
 
-def test_a_value_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(ActionError, match="param ban should be true or false"):
-        wanted(GROUP, ban="perhaps")
+def test_a_value_that_cannot_be_read_is_logged_and_ignored() -> None:
+    before = counters["quick_operation.failed"]
+    assert [step.key for step in wanted(GROUP, ban="perhaps", delete=True)] == ["delete"]
+    assert counters["quick_operation.failed"] == before + 1

@@ -22,9 +22,7 @@ SHARE = f"[CQ:share,url={URL},title=标题,content=说明,image=https://example.
         (
             "music",
             {"type": "163", "id": "7"},
-            LinkCard(
-                "[音乐] https://music.163.com/song?id=7", (), "https://music.163.com/song?id=7"
-            ),
+            LinkCard("[音乐]", (), "https://music.163.com/song?id=7"),
         ),
         (
             "music",
@@ -51,6 +49,17 @@ SHARE = f"[CQ:share,url={URL},title=标题,content=说明,image=https://example.
 )
 def test_cards(kind: str, data: dict[str, Any], card: LinkCard | None) -> None:
     assert read_card(Segment(kind, data)) == card
+
+
+@pytest.mark.parametrize(
+    ("code", "link"),
+    [
+        ("[CQ:music,type=163,id=7]", "[【音乐】](https://music.163.com/song?id=7)"),
+        (f"[CQ:share,url={URL},title=a&#91;b&#93;c]", f"[a【b】c]({URL})"),
+    ],
+)
+def test_brackets_do_not_end_a_link(code: str, link: str) -> None:
+    assert shown(send(code, Scene.GROUP)) == [f"md {link}"]
 
 
 @pytest.mark.parametrize("scene", [Scene.GROUP, Scene.C2C])
@@ -88,4 +97,4 @@ def test_text_where_markdown_is_refused() -> None:
 def test_a_title_cannot_break_out_of_its_link() -> None:
     message = [{"type": "share", "data": {"url": URL, "title": "a](http://evil.example)\n# b"}}]
     (line,) = shown(send(message))
-    assert line == rf"md [a\](http://evil.example) # b]({URL})"
+    assert line == f"md [a】(http://evil.example) # b]({URL})"

@@ -80,7 +80,7 @@ AS_SENT: list[tuple[str, Any, list[str]]] = [
     (
         "koishi",
         [seg("music", type="163", id="28949129")],
-        ["md [\\[音乐\\] https://music.163.com/song?id=28949129](https://music.163.com/song"],
+        ["md [【音乐】](https://music.163.com/song?id=28949129)"],
     ),
     ("astrbot", [seg("text", text="早", convert=True)], ["text 早"]),
     ("astrbot", [seg("face", id=14)], ["text [微笑]"]),

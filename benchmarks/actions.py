@@ -3,7 +3,7 @@
 The bare client posts bodies like those of the bridge to the same platform with as many in flight,
 and stores, orders and promises nothing. Prints ratios of medians, and processor time for each send.
 
-    python -m benchmarks.egress [--sends 4000] [--rounds 5] [--in-flight 64] [--json FILE]
+    python -m benchmarks.actions [--sends 4000] [--rounds 5] [--in-flight 64] [--json FILE]
 """
 
 import argparse
