@@ -22,8 +22,9 @@ from onebridge.bridge.posting import Posting
 from onebridge.bridge.preparing import Preparation
 from onebridge.bridge.sending import Hints, Sending, kept
 from onebridge.clock import Clock
+from onebridge.config import ReplyLimit
 from onebridge.delivery.capabilities import PROACTIVE
-from onebridge.delivery.credits import REPLY_LIMITS
+from onebridge.delivery.credits import reply_limit
 from onebridge.delivery.lanes import Lanes, Turn
 from onebridge.delivery.outbox import NoCreditError
 from onebridge.errors import ActionError, StoreError
@@ -286,7 +287,8 @@ class Deferral:
     async def _refused(self, stored: StoredDeferred, sending: Sending, error: ActionError) -> bool:
         """What becomes of one that could not be posted."""
         place = stored.send.conversation
-        most = REPLY_LIMITS[place.scene].replies
+        limits: dict[str, ReplyLimit] = dict(sending.settings.reply_limits.items())
+        most = reply_limit(place.scene, limits).replies
         too_many = isinstance(error, NoCreditError) and most and error.needed > most
         waits = error.retcode in (Retcode.NO_CREDIT, Retcode.BUSY) and not too_many
         if waits and sending.is_untouched:

@@ -4,7 +4,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from onebridge.bridge.refusals import refused
-from onebridge.bridge.sending import Sending, SendingSettings, audits_of, not_remembered
+from onebridge.bridge.sending import (
+    NOT_ALLOWED_HERE,
+    Sending,
+    SendingSettings,
+    audits_of,
+    delivered,
+    not_remembered,
+)
 from onebridge.bridge.targets import KIND_OF_SCENE
 from onebridge.clock import Clock
 from onebridge.delivery.capabilities import KEYBOARD, MARKDOWN, Capabilities
@@ -95,19 +102,33 @@ class Posting:
             ActionError: It was not posted, or not all of it.
         """
         delivery = sending.delivery
+        await turn.wait()
+        await self._think_again(delivery)
         try:
             await self.outbox.deliver(turn, delivery)
         except REFUSALS as error:
             await self._settle(sending)
             raise refused(error, delivery, sending.message_id) from error
-        except ActionError:
+        except ActionError as error:
             await self._settle(sending)
+            if delivery.receipts:
+                wording = f"{error.wording}; only a part of the message was sent"
+                raise ActionError(error.retcode, wording, platform=delivered(sending)) from error
             raise
         sending.is_complete = True
         await self._settle(sending)
         after = sending.settings.recall_after
         if after is not None:
             self._recall_later(sending.message_id, after)
+
+    async def _think_again(self, delivery: Delivery) -> None:
+        """What was refused while it waited is not asked for again: speaking first has a quota."""
+        if not delivery.proactive:
+            return
+        abilities = await self._capabilities.of(delivery.conversation)
+        if not abilities.proactive:
+            delivery.proactive = False
+            delivery.why_not_first = NOT_ALLOWED_HERE
 
     async def _settle(self, sending: Sending) -> None:
         await self.remember(sending)

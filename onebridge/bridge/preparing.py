@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from onebridge.bridge.outgoing import OutgoingFiles
-from onebridge.bridge.sending import Hints, Sending, reply_id_of
+from onebridge.bridge.sending import NOT_ALLOWED_HERE, Hints, Sending, reply_id_of
 from onebridge.config import DeliverySettings
 from onebridge.config_overrides import Overridden
 from onebridge.delivery.capabilities import Capabilities
@@ -19,11 +19,6 @@ from onebridge.qq.errors import Act
 from onebridge.store.ports import Store
 from onebridge.store.records import Credit, MessageRecord
 from onebridge.translate.to_qq import Facts, names_in, plan
-
-NOT_ALLOWED_HERE = (
-    "this chat does not allow it to speak first, as the platform said lately: somebody has to write"
-    " something, or to switch the bot's unasked messages on"
-)
 
 GROUP_KIND: Mapping[Scene, IdKind] = {Scene.GROUP: IdKind.GROUP, Scene.CHANNEL: IdKind.CHANNEL}
 """Where ``overrides[].group`` can name a conversation."""
@@ -123,12 +118,15 @@ class Preparation:
         def plan_with(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             # An `at` looks different by whom the message answers, and a message of several calls by
             # how many replies there are.
-            if refusals in plans and (
-                not credits or (not names.user_ids and len(plans[refusals].calls) == 1)
+            known = plans.get(refusals)
+            if known is not None and (
+                not credits or (not names.user_ids and len(known.calls) == 1)
             ):
-                return plans[refusals]
-            plans[refusals] = plan_anew(credits, refusals)
-            return plans[refusals]
+                return known
+            made = plan_anew(credits, refusals)
+            if not credits or known is None:
+                plans[refusals] = made
+            return made
 
         def plan_anew(credits: Sequence[Credit], refusals: frozenset[Act]) -> SendPlan:
             known = msgspec.structs.replace(facts, credits=tuple(credits), refusals=refusals)

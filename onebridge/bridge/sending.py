@@ -18,6 +18,11 @@ from onebridge.translate.shapes import GuildAs
 
 log = get_logger(__name__)
 
+NOT_ALLOWED_HERE = (
+    "this chat does not allow it to speak first, as the platform said lately: somebody has to write"
+    " something, or to switch the bot's unasked messages on"
+)
+
 
 class SendingSettings(msgspec.Struct, frozen=True):
     """What decides how messages go out, and how the bot's own look.

@@ -209,6 +209,9 @@ class Streams:
             except REFUSALS as error:
                 may_be_shown = stream.receipt is None and not _is_certain(error)
                 if stream.receipt is not None or may_be_shown:
+                    if is_last and stream.receipt is not None:
+                        # Nothing more can be added, but what is shown can be taken back.
+                        await self._remember(stream)
                     unknown = None if _is_certain(error) else Retcode.OUTCOME_UNKNOWN
                     raise refused(error, retcode=unknown) from error
                 stream.is_ordinary = True

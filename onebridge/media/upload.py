@@ -108,11 +108,16 @@ class MediaUploads:
         if isinstance(found, PreparedMedia):
             return found
         await found.done.wait()
-        if isinstance(found.outcome, Upload):
-            return PreparedMedia(file_info=found.outcome.file_info)
-        if found.outcome is None:
+        outcome = found.outcome
+        if isinstance(outcome, Upload):
+            return PreparedMedia(file_info=outcome.file_info)
+        if outcome is None:
             raise MediaError(need.source, "onebridge is stopping, the file was not uploaded")
-        raise found.outcome
+        try:
+            raise outcome
+        finally:
+            # An error and the frame that it is raised from would keep each other, and the file.
+            del found, outcome
 
     async def _begin(self, need: MediaNeed, conversation: Conversation) -> PreparedMedia | _Flight:
         """The file if it needs no upload, else the upload that will bring it.
@@ -167,7 +172,7 @@ class MediaUploads:
             )
             uploaded = await self._upload(call)
         except OnebridgeError as error:
-            flight.outcome = error
+            flight.outcome = _bare(error)
         else:
             flight.outcome = uploaded
             self._remember(key, uploaded)
@@ -205,6 +210,12 @@ class MediaUploads:
     def _is_fresh(self, uploaded: Upload) -> bool:
         # 0 means long-lived (qq-platform.md section 7.5).
         return not uploaded.expires_at or uploaded.expires_at - self._clock.now() > EXPIRY_MARGIN
+
+
+def _bare(error: OnebridgeError) -> OnebridgeError:
+    """An error without the frames that it came through, in which the file would stay alive."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _file_name(need: MediaNeed, fitting: Fetched) -> str:

@@ -321,3 +321,23 @@ async def _crash_while_posting(process: Process, sandbox: Sandbox) -> None:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         raise RuntimeError("a crash")
+
+
+async def test_a_message_may_need_as_many_replies_as_the_settings_say(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.world.limits.group_count = 6
+    limits = {"group": {"window": 120.0, "count": 6}}
+    settings = KEEP | {"reply_limits": limits, "text_limit": 100}
+    async with (
+        running_bridge(sandbox, tmp_path, delivery=settings) as bridge,
+        bridge.client() as client,
+    ):
+        group = await heard(sandbox, client)
+        answers = await spoken(client, group, "1", "长" * 600, "末")
+        # The last one waits behind it, which shows that it was tried with what was left, and kept.
+        assert [answer["retcode"] for answer in answers] == [0, 1, 1]
+        sandbox.say("再来", user=MING, conversation=GROUP, at_bot=True)
+        notices = [await settled(client), await settled(client)]
+        assert [one["sub_type"] for one in notices] == ["sent", "sent"]
+        assert said(sandbox) == ["1", *["长" * 100] * 6, "末"]

@@ -138,3 +138,17 @@ async def test_typing_is_shown_only_where_it_is_wanted(sandbox: Sandbox, tmp_pat
             assert len(typed) == wanted
     assert typed[0].body["input_notify"] == {"input_type": 1, "input_second": 30}
     assert typed[0].status == 200
+
+
+async def test_a_stream_that_breaks_at_its_end_can_be_taken_back(
+    sandbox: Sandbox, client: Client
+) -> None:
+    user = await heard(sandbox, client)
+    data = await streamed(client, user, "从前")
+    sandbox.faults.add(Fault(on="rest", do="error", match=STREAM, code=304082, status=400))
+    broken = await client.call(
+        "stream_private_msg", stream_id=data["stream_id"], text="完", state="finished"
+    )
+    assert broken["status"] == "failed"
+    assert shown(sandbox) == ["从前"]
+    assert (await client.call("delete_msg", message_id=data["message_id"]))["status"] == "ok"

@@ -4,6 +4,7 @@ A refusal either leads to a message in another form, or to an answer that says i
 happened, with the platform's code and trace id.
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -214,3 +215,48 @@ async def test_an_audit_is_no_refusal(sandbox: Sandbox, tmp_path: Path) -> None:
     assert answer["status"] == "async"
     assert answer["retcode"] == 1
     assert len(posts) == 1
+
+
+async def test_replies_that_end_in_the_middle_are_told_with_what_went_out(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    def forbid(one: Sandbox) -> None:
+        one.faults.add(Fault(on="rest", do="error", match=SENDS, code=40034128, status=400, nth=2))
+
+    answer, posts = await sent(
+        sandbox, tmp_path, "好" * 150, before=forbid, proactive="refuse", text_limit=100
+    )
+    assert answer["retcode"] == 110
+    assert answer["qq"]["delivered"] > 0
+    assert "only a part" in answer["wording"]
+    assert len(posts) == 1
+
+
+async def test_the_brackets_of_a_title_do_not_end_its_link(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    data = {"type": "custom", "url": "https://example.com/s", "audio": "", "title": "歌 [现场]"}
+    answer, posts = await sent(sandbox, tmp_path, [{"type": "music", "data": data}])
+    assert answer["status"] == "ok"
+    assert codes(posts) == [0]
+    assert posts[0].body["markdown"]["content"] == "[【音乐】 歌 【现场】](https://example.com/s)"
+
+
+async def test_messages_that_wait_learn_that_the_bot_may_not_speak_first(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    limits = {"group": {"window": 120.0, "count": 1}}
+    async with (
+        running_bridge(sandbox, tmp_path, delivery={"reply_limits": limits}) as bridge,
+        bridge.client() as client,
+    ):
+        group = await heard(sandbox, client, "group", GROUP)
+        # Meanwhile the others are prepared, and wait behind it.
+        sandbox.faults.add(Fault(on="rest", do="delay", match=SENDS, seconds=0.5))
+        async with asyncio.TaskGroup() as tasks:
+            sends = [
+                tasks.create_task(client.call("send_group_msg", group_id=group, message=str(one)))
+                for one in range(8)
+            ]
+        assert [send.result()["retcode"] for send in sends] == [0] + [110] * 7
+        assert codes(list(sandbox.world.posts)) == [0, 40034105]

@@ -1,9 +1,11 @@
 """Uploads against a scripted platform: shared, remembered, bounded."""
 
 import asyncio
+import gc
+import sys
 from base64 import b64encode
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from onebridge.keys import AppId, Conversation, Scene
 from onebridge.media.convert import Converter
 from onebridge.media.fetch import MediaFetcher
 from onebridge.media.upload import EXPIRY_MARGIN, HASH_ON_LOOP, MediaUploads
+from onebridge.media.values import Fetched
 from onebridge.observability import counters
 from onebridge.qq.calls import FileType, MediaNeed, PreparedMedia, Upload, UploadMedia
-from onebridge.qq.errors import PlatformError
+from onebridge.qq.errors import PlatformError, PlatformUnreachableError
 from tests import media_samples
 
 PNG = media_samples.png()
@@ -84,12 +87,13 @@ async def bench(
     *,
     files_at_once: int = 4,
     remembered: int = 100,
+    fetch: Callable[[str, float], Awaitable[Fetched]] | None = None,
 ) -> AsyncIterator[Bench]:
     platform, clock = Platform(), SetClock()
     async with MediaFetcher(MediaSettings()) as fetcher, asyncio.TaskGroup() as tasks:
         uploads = MediaUploads(
             platform.upload,
-            fetch=fetcher.fetch,
+            fetch=fetch or fetcher.fetch,
             converter=Converter(),
             tasks=tasks,
             clock=clock,
@@ -387,3 +391,31 @@ async def test_what_the_platform_forgot_is_uploaded_again() -> None:
         assert await at.info(need()) == "info-2"
         at.uploads.forget("info-1")
         assert await at.info(need()) == "info-2"
+
+
+async def test_a_file_that_is_refused_leaves_memory_at_once() -> None:
+    data = bytes(PNG + b"\0")
+
+    async def fetch(_source: str, _timeout: float) -> Fetched:
+        return Fetched(data)
+
+    async with bench(fetch=fetch) as at:
+        holders = sys.getrefcount(data)
+        at.platform.refusals.append(
+            PlatformUnreachableError("POST /files", "no route", certain=True)
+        )
+        wanted = need(PNG)
+        file = wanted.source
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            before = sys.getrefcount(file)
+            with suppress(PlatformUnreachableError):
+                await at.uploads.prepare(wanted, GROUP)
+            at.platform.calls.clear()
+            await steps()
+            assert sys.getrefcount(file) == before
+            assert sys.getrefcount(data) == holders
+        finally:
+            if collecting:
+                gc.enable()
