@@ -35,7 +35,7 @@ test: lint $(KOISHI:%=%/node_modules/.installed)
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 chaos: $(VENV)/.installed-dev
-	CHAOS_FAULTS=$(FAULTS) CHAOS_SEEDS=$(SEEDS) CHAOS_MODES=$(MODES) \
+	CHAOS_FAULTS="$(FAULTS)" CHAOS_SEEDS="$(SEEDS)" CHAOS_MODES="$(MODES)" \
 		$(BIN)/pytest tests/e2e/test_faults.py --capture=no
 
 lint: $(VENV)/.installed-dev
