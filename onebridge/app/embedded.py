@@ -39,8 +39,7 @@ class EmbeddedPlatform:
             if account.platform == "embedded":
                 if account.app_id not in world.bots:
                     _furnish(world, account)
-                elif account.app_id in self._accounts:
-                    world.bot(account.app_id).secret = account.app_secret
+                world.bot(account.app_id).secret = account.app_secret
                 self._accounts[account.app_id] = account
 
     async def stop(self) -> None:

@@ -15,6 +15,7 @@ from onebridge.app.wiring import intake_settings, sending_settings
 from onebridge.bridge.acknowledge import Acknowledgements
 from onebridge.bridge.actions.dispatch import Actions
 from onebridge.bridge.actions.rows import Context
+from onebridge.bridge.actions.rows import Self as ActingBot
 from onebridge.bridge.administration import Administration
 from onebridge.bridge.bot import Bot, Bots
 from onebridge.bridge.deferral import Deferral
@@ -40,7 +41,6 @@ from onebridge.delivery.capabilities import Capabilities
 from onebridge.delivery.lanes import Lanes
 from onebridge.delivery.outbox import Outbox
 from onebridge.errors import OnebridgeError
-from onebridge.keys import AppId
 from onebridge.media.cache import FileCache
 from onebridge.media.convert import Converter
 from onebridge.media.fetch import MediaFetcher
@@ -71,33 +71,8 @@ class Shared(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Self(Protocol):
+class Self(ActingBot, Protocol):
     """The account, as its parts need it."""
-
-    @property
-    def account(self) -> AppId:
-        """Key of the account."""
-        ...
-
-    @property
-    def self_id(self) -> int:
-        """Its number."""
-        ...
-
-    @property
-    def nickname(self) -> str:
-        """Its name on the platform."""
-        ...
-
-    @property
-    def guild_user_id(self) -> str:
-        """What the guild world calls it."""
-        ...
-
-    @property
-    def avatar(self) -> str:
-        """Address of its picture."""
-        ...
 
     @property
     def own_openids(self) -> set[str]:
