@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from onebridge.bridge.actions.messages import needed, send
+from onebridge.bridge.actions.messages import addressed, send
 from onebridge.bridge.actions.rows import (
     GROUP,
     INTEGER,
@@ -85,10 +85,7 @@ async def send_private_forward_msg(context: Context, call: Call, params: Params)
 
 async def send_forward_msg(context: Context, call: Call, params: Params) -> Response:
     """Nodes to whichever of the two is named."""
-    kind, user_id, group_id = (params[key] for key in ("message_type", "user_id", "group_id"))
-    if kind == "private" or (kind is None and group_id is None):
-        return await _forward(context, call, params, private=needed("user_id", user_id))
-    return await _forward(context, call, params, group=needed("group_id", group_id))
+    return await _forward(context, call, params, **addressed(params))
 
 
 async def _forward(

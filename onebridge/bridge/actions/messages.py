@@ -57,16 +57,25 @@ async def send_group_msg(context: Context, call: Call, params: Params) -> Respon
 
 
 async def send_msg(context: Context, call: Call, params: Params) -> Response:
-    """To whichever of the two is named; with both and no type, to the group."""
+    """To whichever of the two is named."""
+    return await send(context, call, params, **addressed(params))
+
+
+def addressed(params: Params) -> dict[str, int | str]:
+    """``private`` or ``group``, whichever is named; with both and no type it is the group.
+
+    Raises:
+        ActionError: 1400, what ``message_type`` asks for is missing, or both are.
+    """
     kind, user_id, group_id = (params[key] for key in ("message_type", "user_id", "group_id"))
+    if kind is None and user_id is None and group_id is None:
+        raise ActionError(
+            Retcode.BAD_REQUEST,
+            "params user_id and group_id are both missing; one of them is needed",
+        )
     if kind == "private" or (kind is None and group_id is None):
-        if kind is None and user_id is None:
-            raise ActionError(
-                Retcode.BAD_REQUEST,
-                "params user_id and group_id are both missing; one of them is needed",
-            )
-        return await send(context, call, params, private=needed("user_id", user_id))
-    return await send(context, call, params, group=needed("group_id", group_id))
+        return {"private": needed("user_id", user_id)}
+    return {"group": needed("group_id", group_id)}
 
 
 async def send(
