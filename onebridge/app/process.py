@@ -339,11 +339,13 @@ class Process:
 
     async def _ready(self) -> Health:
         """Gateways up and store writable."""
+        configured = [account.app_id for account in self.config.accounts]
+        trouble = ""
         try:
             await self._store.check_writable()
         except StoreError as error:
-            return health_of(self.accounts, str(error))
-        return health_of(self.accounts)
+            trouble = str(error)
+        return health_of(self.accounts, configured, trouble)
 
     async def _trim(self) -> None:
         async for _ in ticks(TRIM_INTERVAL):

@@ -149,3 +149,18 @@ async def running_bridge(
 async def running_sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox(SandboxSettings(port=0, seed=7)) as sandbox:
         yield sandbox
+
+
+async def data(client: Client, action: str, **params: Any) -> Any:
+    """What an action answers that has to succeed."""
+    answer = await client.call(action, **params)
+    assert (answer["status"], answer["retcode"]) == ("ok", 0), answer
+    return answer["data"]
+
+
+async def refusal(client: Client, action: str, **params: Any) -> dict[str, Any]:
+    """The answer of an action that has to fail."""
+    answer = await client.call(action, **params)
+    assert answer["status"] == "failed", answer
+    assert answer["data"] is None
+    return answer

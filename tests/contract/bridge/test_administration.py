@@ -15,7 +15,6 @@ from tests.contract.bridge.harness import (
     GROUP,
     MING,
     Answer,
-    Bridge,
     Client,
     configuration,
     running_bridge,
@@ -26,18 +25,6 @@ from tests.contract.bridge.harness import (
 async def sandbox() -> AsyncIterator[Sandbox]:
     settings = SandboxSettings(port=0, seed=7, limits=Limits(enforce_rates=False))
     async with Sandbox(settings) as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
         yield one
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from onebridge.sandbox.files import Kind
 from onebridge.sandbox.server import Sandbox
-from tests.contract.bridge.harness import GROUP, MING, Bridge, running_bridge, running_sandbox
+from tests.contract.bridge.harness import GROUP, MING, Bridge, running_bridge
 from tests.media_samples import wav
 from tests.ports import free_port
 
@@ -25,12 +25,6 @@ NO_DATA = {
     "mark_msg_as_read",
     "mark_private_msg_as_read",
 }
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is wrong gets a clear answer, nothing is lost, and the next one is served."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +19,8 @@ from tests.contract.bridge.harness import (
     Client,
     configuration,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
 
 
 async def hear(sandbox: Sandbox, client: Client, text: str = "在吗") -> dict[str, Any]:
@@ -190,7 +170,7 @@ async def test_wrong_actions_say_what_is_wrong(
 async def test_actions_before_the_gateway_is_ready(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add(Fault(on="connect", do="refuse", times=0, status=503))
     async with running_bridge(sandbox, tmp_path, wait_online=False) as bridge:
-        await bridge.until(lambda: bridge.process.accounts[0].self_id != 0)
+        await bridge.until(lambda: bridge.process.accounts[0].settled.is_set())
         async with bridge.client() as client:
             status = await client.call("get_status")
             assert status["data"]["online"] is False

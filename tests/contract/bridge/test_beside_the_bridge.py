@@ -18,14 +18,7 @@ from tests.contract.bridge.harness import (
     MING,
     Bridge,
     running_bridge,
-    running_sandbox,
 )
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Reactions, pinned messages and announcements of channels; words where there are none."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +12,12 @@ from tests.contract.bridge.harness import (
     CHANNEL,
     CHATS,
     MING,
-    Bridge,
     Client,
-    running_bridge,
-    running_sandbox,
+    data,
+    refusal,
 )
 
 BOT_TINY, MING_TINY = "9138462075513300817", "11294037725518840326"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture
@@ -34,31 +25,6 @@ def guild(sandbox: Sandbox) -> Guild:
     guild = sandbox.world.guild("读书角")
     guild.bot_roles.append("2")
     return guild
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
-
-
-async def data(client: Client, action: str, **params: Any) -> Any:
-    answer = await client.call(action, **params)
-    assert (answer["status"], answer["retcode"]) == ("ok", 0), answer
-    return answer["data"]
-
-
-async def refusal(client: Client, action: str, **params: Any) -> dict[str, Any]:
-    answer = await client.call(action, **params)
-    assert answer["status"] == "failed", answer
-    assert answer["data"] is None
-    return answer
 
 
 async def said(

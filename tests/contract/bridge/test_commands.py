@@ -1,6 +1,5 @@
 """Commands before applications see them, and answers of the bridge's own, over real sockets."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,7 @@ from tests.contract.bridge.harness import (
     GROUP,
     Bridge,
     running_bridge,
-    running_sandbox,
 )
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 def text_of(post: Any) -> str:

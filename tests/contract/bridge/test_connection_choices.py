@@ -22,17 +22,10 @@ from tests.contract.bridge.harness import (
     Bridge,
     configuration,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
 
 SECOND_BOT = 3889000777
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 class Inbox:

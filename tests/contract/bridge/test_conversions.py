@@ -14,28 +14,15 @@ from tests.contract.bridge.harness import (
     Bridge,
     Client,
     running_bridge,
-    running_sandbox,
 )
 
 OTHER = "A90C57DE1B3842F6A4E80D7C6B15F92E"
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
 async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
     convert = {"button_to_message": True, "push_switch_to_message": True}
     async with running_bridge(sandbox, tmp_path, convert=convert) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
         yield one
 
 

@@ -1,7 +1,6 @@
 """Messages that nobody can be answered with: kept, sent in order, expired; and what is learned."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from tests.contract.bridge.harness import (
     Client,
     configuration,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
 
@@ -33,12 +31,6 @@ KEEP: dict[str, Any] = {
         "channel": {"window": 120.0, "count": 2},
     },
 }
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 async def heard(sandbox: Sandbox, client: Client, text: str = "你好", **where: Any) -> int:

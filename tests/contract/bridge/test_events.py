@@ -1,6 +1,5 @@
 """Events that are no messages, from the sandbox to an application, family by family."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,9 @@ from tests.contract.bridge.harness import (
     Bridge,
     Client,
     running_bridge,
-    running_sandbox,
 )
 
 NEWCOMER = "B1A7C04E93D84F2FA650E8C1D7B2396A"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
 
 
 async def told(sandbox: Sandbox, client: Client, event_type: str, **fields: Any) -> dict[str, Any]:

@@ -1,31 +1,11 @@
 """Merged forwards over real sockets: sent in every spelling, asked for, passed on."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onebridge.sandbox.server import Sandbox
-from tests.contract.bridge.harness import Bridge, Client, running_bridge, running_sandbox
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
+from tests.contract.bridge.harness import Client
 
 
 def node(**data: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from tests.contract.bridge.harness import (
     MING,
     Bridge,
     Client,
+    data,
+    refusal,
     running_bridge,
     running_sandbox,
 )
@@ -54,26 +56,7 @@ async def bridge(
         yield one
 
 
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
-
-
 in_both_modes = pytest.mark.parametrize("bridge", ["group", "guild"], indirect=True)
-
-
-async def data(client: Client, action: str, **params: Any) -> Any:
-    answer = await client.call(action, **params)
-    assert (answer["status"], answer["retcode"]) == ("ok", 0), answer
-    return answer["data"]
-
-
-async def refusal(client: Client, action: str, **params: Any) -> dict[str, Any]:
-    answer = await client.call(action, **params)
-    assert answer["status"] == "failed", answer
-    assert answer["data"] is None
-    return answer
 
 
 async def said(sandbox: Sandbox, client: Client, text: str = "你好") -> dict[str, Any]:

@@ -21,7 +21,6 @@ from tests.contract.bridge.harness import (
     Answer,
     Client,
     running_bridge,
-    running_sandbox,
 )
 
 PICTURES = [
@@ -30,12 +29,6 @@ PICTURES = [
 ]
 GROUP_SEND = "POST /v2/groups/*/messages"
 NO_CREDITS: dict[str, Any] = {"delivery": {"reply_limits": {"c2c": {"window": 1.0, "count": 4}}}}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

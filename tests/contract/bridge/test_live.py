@@ -8,15 +8,9 @@ import pytest
 
 from onebridge.sandbox.faults import Fault
 from onebridge.sandbox.server import Sandbox
-from tests.contract.bridge.harness import DM, MING, Client, running_bridge, running_sandbox
+from tests.contract.bridge.harness import DM, MING, Client, running_bridge
 
 STREAM = "POST /v2/users/*/stream_messages"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

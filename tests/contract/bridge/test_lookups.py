@@ -16,18 +16,13 @@ from tests.contract.bridge.harness import (
     MING,
     Bridge,
     Client,
+    data,
+    refusal,
     running_bridge,
-    running_sandbox,
 )
 
 BOT_TINY, MING_TINY = "9138462075513300817", "11294037725518840326"
 GUILD_ID = "8431206752190034412"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture(params=[True])
@@ -36,25 +31,6 @@ async def bridge(
 ) -> AsyncIterator[Bridge]:
     async with running_bridge(sandbox, tmp_path, onebot={"interaction_ack": request.param}) as one:
         yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
-
-
-async def data(client: Client, action: str, **params: Any) -> Any:
-    answer = await client.call(action, **params)
-    assert (answer["status"], answer["retcode"]) == ("ok", 0), answer
-    return answer["data"]
-
-
-async def refusal(client: Client, action: str, **params: Any) -> dict[str, Any]:
-    answer = await client.call(action, **params)
-    assert answer["status"] == "failed", answer
-    assert answer["data"] is None
-    return answer
 
 
 async def said(sandbox: Sandbox, client: Client, scene: str = "group") -> dict[str, Any]:

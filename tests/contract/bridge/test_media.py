@@ -28,7 +28,6 @@ from tests.contract.bridge.harness import (
     Bridge,
     Client,
     running_bridge,
-    running_sandbox,
 )
 from tests.media_samples import animation, noise, picture, png, silk, wav
 
@@ -36,21 +35,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
 async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
     media = {"allow_private_addresses": True, "timeout": 1.0, "max_bytes": 30_000_000}
     async with running_bridge(sandbox, tmp_path, media=media) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
         yield one
 
 

@@ -1,7 +1,6 @@
 """Messages to and fro in every scene, through the whole bridge."""
 
 import base64
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,12 @@ from tests.contract.bridge.harness import (
     FULL_GROUP,
     GROUP,
     MING,
-    Bridge,
     Client,
     running_bridge,
-    running_sandbox,
 )
 
 PICTURE = "base64://" + base64.b64encode(gradient_png(8, 8)).decode()
 GROUP_LIKE = ("group", "channel")
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
 
 
 def texts(message: list[dict[str, Any]]) -> str:

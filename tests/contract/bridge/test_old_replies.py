@@ -8,16 +8,10 @@ from typing import Any
 import pytest
 
 from onebridge.sandbox.server import Sandbox
-from tests.contract.bridge.harness import GROUP, MING, Client, running_bridge, running_sandbox
+from tests.contract.bridge.harness import GROUP, MING, Client, running_bridge
 
 TWO = {"group": {"window": 120.0, "count": 2}}
 SHORT = {"group": {"window": 13.0, "count": 2}}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

@@ -31,18 +31,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield one
 
 
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
-
-
 def ok(answer: Answer) -> Any:
     assert (answer["status"], answer["retcode"]) == ("ok", 0), answer
     return answer["data"]

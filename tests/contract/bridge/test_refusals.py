@@ -6,7 +6,7 @@ happened, with the platform's code and trace id.
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,18 +23,11 @@ from tests.contract.bridge.harness import (
     Answer,
     Client,
     running_bridge,
-    running_sandbox,
 )
 
 SENDS = "POST /v2/groups/*/messages"
 BUTTONS = [{"type": "button", "data": {"data": [[{"text": "好", "callback": "1"}]]}}]
 TEXT = [{"type": "text", "data": {"text": "文字"}}]
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 async def sent(

@@ -1,8 +1,5 @@
 """What events leave behind: chat records, names, guilds, and rights to reply in a whole guild."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from onebridge.sandbox.server import Sandbox
@@ -11,31 +8,10 @@ from tests.contract.bridge.harness import (
     FULL_GROUP,
     GROUP,
     MING,
-    Bridge,
     Client,
-    running_bridge,
-    running_sandbox,
 )
 
 GUILD = "8431206752190034412"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
-
-
-@pytest.fixture
-async def bridge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bridge]:
-    async with running_bridge(sandbox, tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def client(bridge: Bridge) -> AsyncIterator[Client]:
-    async with bridge.client() as one:
-        yield one
 
 
 @pytest.mark.conformance(206)

@@ -23,19 +23,12 @@ from tests.contract.bridge.harness import (
     PATIENCE,
     Client,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
 
 APP = "102000001"
 DEEP = "[" * 5000 + "]" * 5000
 DEEP_WITH_HALF_AN_EMOJI = '{"\\ud800":' * 700 + "1" + "}" * 700
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @contextlib.asynccontextmanager

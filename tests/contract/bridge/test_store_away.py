@@ -15,16 +15,9 @@ from tests.contract.bridge.harness import (
     MING,
     Bridge,
     running_bridge,
-    running_sandbox,
 )
 
 DEADLINE = 1.0
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 @pytest.fixture

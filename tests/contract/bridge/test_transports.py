@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,10 @@ from tests.contract.bridge.harness import (
     MING,
     PATIENCE,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
 
 SECRET = "posted"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 class Inbox:

@@ -1,7 +1,6 @@
 """Events as signed callbacks, through the whole bridge."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,10 @@ from tests.contract.bridge.harness import (
     Bridge,
     configuration,
     running_bridge,
-    running_sandbox,
 )
 from tests.ports import free_port
 
 APP_ID = "102000001"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running_sandbox() as one:
-        yield one
 
 
 def parts(sandbox: Sandbox, receive: str, port: int, **more: Any) -> dict[str, Any]:
